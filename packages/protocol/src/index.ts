@@ -1,0 +1,25 @@
+export {
+  type CrawlConfig,
+  type CrawlState,
+  crawlConfig,
+  crawlState,
+  defaultCrawlConfig,
+  type FetchPolicy,
+  type ScopeKind,
+} from './crawl.ts'
+export { CrawlError, type Disposition, type ErrorCode, errorCodes } from './error.ts'
+export type {
+  Control,
+  HostReport,
+  Message,
+  MessageOf,
+  Outcome,
+  Page,
+  RobotsOutcome,
+  UrlOutcome,
+  UrlRef,
+  Visit,
+  VisitEnd,
+} from './message.ts'
+export { type Answer, type FetchResult, type Link, type PageFacts, type UnreachableCode, unreachableCode } from './outcome.ts'
+export { decode, encode } from './wire.ts'

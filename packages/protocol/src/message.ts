@@ -1,0 +1,112 @@
+import { z } from 'zod'
+import { crawlState, fetchPolicy } from './crawl.ts'
+import { fetchResult, link, pageFacts, unreachableCode } from './outcome.ts'
+
+const id = z.number().int().positive()
+const count = z.number().int().nonnegative()
+
+/** A URL as it travels: `id` is the frontier's, `chain` counts the redirects that led here. */
+const urlRef = z.object({ id, url: z.string(), depth: count, chain: count, attempt: z.number().int().positive() })
+export type UrlRef = z.infer<typeof urlRef>
+
+const visitWork = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('pages'), urls: z.array(urlRef).min(1).max(500) }),
+  /** robots.txt of `askingHostId`; with `hop` > 0 the target of a redirect, on this visit's host. */
+  z.object({ kind: z.literal('robots'), url: z.string(), askingHostId: id, hop: count }),
+])
+
+const envelope = { v: z.literal(1), crawlId: id, hostId: id, visitId: z.uuid() }
+
+/** coordinator -> fetcher: talk to this host key, alone in the cluster, until `runMs` after delivery. */
+export const visit = z.object({
+  ...envelope,
+  type: z.literal('visit'),
+  /** scheme://host:port, port always written. */
+  hostKey: z.string(),
+  work: visitWork,
+  /** Least time between request starts, and requests in flight. */
+  pace: z.object({ delayMs: count, width: z.number().int().positive() }),
+  runMs: z.number().int().positive(),
+  policy: fetchPolicy,
+})
+
+/** fetcher -> parser: an HTML answer with its decoded body (raw bytes behind the header on the wire, never JSON). */
+export const page = z.object({
+  ...envelope,
+  type: z.literal('page'),
+  url: urlRef,
+  result: fetchResult.options[0],
+  userAgent: z.string(),
+})
+
+/** fetcher or parser -> coordinator: what became of one leased URL. */
+export const urlOutcome = z.object({
+  ...envelope,
+  type: z.literal('outcome'),
+  of: z.literal('url'),
+  url: urlRef,
+  result: fetchResult,
+  /** null: not parsed (no HTML, no answer). */
+  facts: pageFacts.nullable(),
+  links: z.array(link),
+})
+
+/** What a visit taught about its host. */
+const hostReport = z.object({
+  requests: count,
+  /** Mean of whole exchanges; null without a request. */
+  meanExchangeMs: z.number().nonnegative().nullable(),
+  /** The last 429 or 503 of the visit, which also ended it. */
+  throttled: z.object({ status: z.number().int(), retryAfterMs: count.nullable() }).nullable(),
+  /** The failure that ended the visit, because the host cannot be reached at all. */
+  unreachable: unreachableCode.nullable(),
+  /** At least one usable answer came (anything but 5xx and 429). */
+  answered: z.boolean(),
+})
+export type HostReport = z.infer<typeof hostReport>
+
+/** fetcher -> coordinator: the host is free again. URLs of the visit in neither `unfetched` nor an outcome are still on their way (pages). */
+export const visitEnd = z.object({
+  ...envelope,
+  type: z.literal('outcome'),
+  of: z.literal('visit'),
+  /** `abandoned`: delivered a second time, no request was made by this fetcher. `stopped`: time, throttle, pause, drain or self-fence. */
+  ending: z.enum(['finished', 'stopped', 'abandoned']),
+  /** URL ids that were not requested. */
+  unfetched: z.array(id),
+  report: hostReport,
+})
+
+/** fetcher -> coordinator: the answer for robots.txt; ends its visit. `body` is base64 of at most 512 KiB, null unless 2xx. */
+export const robotsOutcome = z.object({
+  ...envelope,
+  type: z.literal('outcome'),
+  of: z.literal('robots'),
+  askingHostId: id,
+  hop: count,
+  result: fetchResult,
+  body: z.base64().nullable(),
+  report: hostReport,
+})
+
+/** coordinator -> everyone, every second: the state of all unfinished crawls. A crawl that is not listed does not run. */
+export const control = z.object({
+  v: z.literal(1),
+  type: z.literal('control'),
+  crawls: z.array(z.object({ id, state: crawlState })),
+})
+
+export type Visit = z.infer<typeof visit>
+export type Page = z.infer<typeof page> & { readonly body: Uint8Array }
+export type UrlOutcome = z.infer<typeof urlOutcome>
+export type VisitEnd = z.infer<typeof visitEnd>
+export type RobotsOutcome = z.infer<typeof robotsOutcome>
+export type Outcome = UrlOutcome | VisitEnd | RobotsOutcome
+export type Control = z.infer<typeof control>
+export type Message = Visit | Page | Outcome | Control
+export type MessageOf<T extends Message['type']> = Extract<Message, { type: T }>
+
+const outcome = z.discriminatedUnion('of', [urlOutcome, visitEnd, robotsOutcome])
+
+/** The schema of each kind's JSON part (a page's body is not in it). */
+export const schemas = { visit, page, outcome, control } as const
