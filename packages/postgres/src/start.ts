@@ -1,0 +1,198 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdir, open, rename } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { CrawlError } from '@warren/protocol'
+import { chooseAccount, spawnAs } from './account.ts'
+import { findBinaries } from './binaries.ts'
+import { type Cluster, placeCluster, removeCluster, writeWhole } from './cluster.ts'
+import { errnoOf, folderFault, logTail, serviceFault } from './fault.ts'
+import { lockFolder } from './folder-lock.ts'
+import { Guard } from './guard.ts'
+import { initialize, ROLE } from './initialize.ts'
+import { readPostmasterPid, SHUTDOWN_STEPS, stopOrphan } from './orphan.ts'
+import { configuration, EMBEDDED_SETTINGS } from './settings.ts'
+
+/** The part of a logger that is used here; a pino logger is one. */
+export interface PostgresLogger {
+  info(fields: object, message: string): void
+}
+
+export interface PostgresOptions {
+  /** The folder that it lives on; made when missing. A process has it alone. */
+  readonly dir: string
+  /** Further Postgres settings, over those of EMBEDDED_SETTINGS, in Postgres' notation. */
+  readonly settings?: Readonly<Record<string, string>>
+  readonly logger?: PostgresLogger
+}
+
+/** A running Postgres of our own. Disposing it shuts it down fast, and waits until it is gone and the folder is free. */
+export interface PrivatePostgres extends AsyncDisposable {
+  /** With user and password; only this machine can connect. */
+  readonly url: string
+  readonly pid: number
+  /** Resolves, never rejects, when it ended although nobody disposed it: why, with its last words. */
+  readonly failed: Promise<CrawlError>
+}
+
+const READY_MS = 300_000 // a replay after a kill may be long; it is cancelled by the signal
+const MAX_STARTS = 5
+
+/**
+ * Starts a private Postgres on a folder: takes the folder's lock, stops what an earlier run may have left running, makes the cluster
+ * the first time, and returns when it accepts connections. It cannot outlive this process by more than half a minute (guard.ts).
+ * **Errors**: ERR_OUTPUT_BUSY (the folder is in use), ERR_OUTPUT_UNUSABLE (not writable, disk full), ERR_SERVICE_START (with its last log lines).
+ * **Cancel safety**: yes; a cancelled start leaves nothing running. **Cost**: first start about 1 s, later ones 0.1 s.
+ */
+export async function startPostgres(options: PostgresOptions, { signal }: { signal?: AbortSignal } = {}): Promise<PrivatePostgres> {
+  signal?.throwIfAborted()
+  const dir = resolve(options.dir)
+  const text = configuration({ ...EMBEDDED_SETTINGS, ...options.settings })
+  await using stack = new AsyncDisposableStack() // a failed start closes what was already open
+  await makeFolder(dir)
+  stack.use(lockFolder(dir))
+  const { account, asRoot } = await chooseAccount(join(dir, 'data'))
+  const cluster = await placeCluster(dir, account, asRoot)
+  const binaries = await findBinaries(account)
+  const { stopped } = await stopOrphan(cluster, { ...(signal && { signal }) })
+  if (stopped !== undefined) options.logger?.info({ pid: stopped }, 'stopped the Postgres of an earlier run')
+  signal?.throwIfAborted()
+  const password = await initialize(cluster, binaries, { ...(signal && { signal }) })
+
+  const mark = `warren-${randomBytes(8).toString('hex')}`
+  stack.use(await Guard.start(cluster, mark))
+  const { child, port } = await launch({ cluster, program: binaries.postgres, mark, text, signal })
+  stack.defer(() => shutDown(child))
+  const pid = child.pid ?? 0
+  options.logger?.info({ pid, port, home: cluster.home }, 'Postgres runs')
+
+  const owned = stack.move()
+  const { promise: failed, resolve: fail } = Promise.withResolvers<CrawlError>()
+  const onExit = async (): Promise<void> =>
+    fail(serviceFault('keep Postgres running', cluster.home, await logTail(join(cluster.home, 'log'))))
+  child.once('exit', onExit)
+  return {
+    url: `postgres://${ROLE}:${password}@127.0.0.1:${port}/postgres`,
+    pid,
+    failed,
+    [Symbol.asyncDispose]: () => {
+      child.off('exit', onExit)
+      return owned.disposeAsync()
+    },
+  }
+}
+
+/**
+ * Removes the cluster of a folder, also what lies outside of it (as root), but not the folder. Nothing of it may run.
+ * **Errors**: as startPostgres.
+ */
+export async function removePostgres(dir: string): Promise<void> {
+  const folder = resolve(dir)
+  using _lock = lockFolder(folder)
+  const { account, asRoot } = await chooseAccount(join(folder, 'data'))
+  await stopOrphan(await placeCluster(folder, account, asRoot), {})
+  await removeCluster(folder)
+}
+
+async function makeFolder(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw folderFault(dir, error)
+  }
+}
+
+interface Launch {
+  readonly cluster: Cluster
+  readonly program: string
+  readonly mark: string
+  readonly text: string
+  readonly signal: AbortSignal | undefined
+}
+
+/** Starts it on a free port. Between our look for one and its bind anyone may take that port, and the last Postgres' children may not be gone yet. */
+async function launch({ cluster, program, mark, text, signal }: Launch): Promise<{ child: ChildProcess; port: number }> {
+  const log = join(cluster.home, 'log')
+  const file = join(cluster.home, 'postgresql.conf')
+  for (let start = 1; ; start++) {
+    const port = await freePort()
+    try {
+      await writeWhole(file, `${text}port = ${port}\ncluster_name = '${mark}'\n`)
+      await rename(log, `${log}.old`).catch((error: unknown) => {
+        if (errnoOf(error) !== 'ENOENT') throw error
+      })
+    } catch (error) {
+      throw folderFault(cluster.home, error)
+    }
+    await using output = await open(log, 'a', 0o600)
+    const child = spawn(program, ['-D', cluster.data, '-c', `config_file=${file}`, '-c', `cluster_name=${mark}`], {
+      ...spawnAs(cluster.account),
+      stdio: ['ignore', output.fd, output.fd],
+      detached: true, // its own session: a Ctrl-C for our group must not end it while we drain
+    })
+    child.unref()
+    try {
+      if (await becameReady(child, cluster, signal)) return { child, port }
+    } catch (error) {
+      await shutDown(child, 'SIGQUIT')
+      throw error
+    }
+    const said = await logTail(log)
+    const passing = /could not bind|pre-existing shared memory block|lock file ".*" already exists/.test(said)
+    if (!passing || start === MAX_STARTS) throw serviceFault('start Postgres', cluster.home, said)
+    await delay(100 * start)
+  }
+}
+
+/** True when it accepts connections, false when it ended. Postgres writes its state to the last line of postmaster.pid. */
+async function becameReady(child: ChildProcess, cluster: Cluster, signal: AbortSignal | undefined): Promise<boolean> {
+  const failure = Promise.withResolvers<never>()
+  failure.promise.catch(() => {})
+  child.once('error', (cause) => failure.reject(serviceFault('start Postgres', cluster.home, '', cause)))
+  const end = performance.now() + READY_MS
+  while (child.exitCode === null && child.signalCode === null) {
+    const file = await readPostmasterPid(cluster.data)
+    if (file?.pid === child.pid && file?.ready) return true
+    if (performance.now() > end) {
+      throw new CrawlError(
+        'ERR_SERVICE_START',
+        `Cannot start Postgres in ${cluster.home}: not ready after ${READY_MS / 1_000} s; see its log there`,
+      )
+    }
+    await Promise.race([delay(5), failure.promise])
+    signal?.throwIfAborted()
+  }
+  return false
+}
+
+async function shutDown(child: ChildProcess, from: NodeJS.Signals = 'SIGINT'): Promise<void> {
+  const steps = SHUTDOWN_STEPS.slice(SHUTDOWN_STEPS.findIndex((step) => step.signal === from))
+  for (const { signal, waitMs } of steps) {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const stop = new AbortController()
+    const gone = once(child, 'exit', { signal: stop.signal }).then(
+      () => true,
+      () => false,
+    )
+    child.kill(signal)
+    child.ref() // we wait for it now
+    const timer = setTimeout(() => stop.abort(), waitMs)
+    if (await gone) return clearTimeout(timer)
+  }
+  throw new CrawlError('ERR_SERVICE_START', `Cannot stop Postgres: process ${child.pid} does not end, not even by force`)
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolvePort, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : 0
+      server.close(() => resolvePort(port))
+    })
+  })
+}
