@@ -1,0 +1,78 @@
+import type { Waiting } from './abort.ts'
+import { checkCount } from './check.ts'
+import { WaitQueue } from './wait-queue.ts'
+
+/** What a semaphore has lent; disposing gives it back. A second dispose does nothing. */
+export interface Permit extends Disposable {
+  readonly weight: number
+}
+
+/**
+ * Lends at most as many permits as it owns.
+ * Order/fairness: FIFO without barging. A heavy request at the head makes lighter ones behind it wait, so it cannot starve.
+ * Invariant: the weights of all live permits sum up to at most the size, except while a shrunk semaphore waits for returns.
+ */
+export class Semaphore {
+  #size: number
+  #lent = 0
+  readonly #waiting = new WaitQueue<number, Permit>()
+  readonly #lend = () => this.#serve()
+
+  /** Errors: RangeError unless `permits` is an integer >= 0. */
+  constructor(permits: number) {
+    checkCount('permits', permits, 0)
+    this.#size = permits
+  }
+
+  /** Permits not lent; 0 while more are lent than a shrunk semaphore owns. */
+  get available(): number {
+    return Math.max(0, this.#size - this.#lent)
+  }
+
+  /**
+   * Waits for `weight` permits (default 1).
+   * Cancel safety: yes; a cancelled call holds nothing. Errors: RangeError for a weight that is no integer >= 1 or that
+   * exceeds the size, since it would block everybody for ever (weight 1 waits also while the size is 0).
+   */
+  async acquire({ signal, weight = 1 }: Waiting & { weight?: number | undefined } = {}): Promise<Permit> {
+    signal?.throwIfAborted()
+    return this.tryAcquire(weight) ?? this.#waiting.wait(weight, signal, this.#lend)
+  }
+
+  /** A permit if one is free and nobody waits for it. Errors: RangeError as `acquire`. */
+  tryAcquire(weight = 1): Permit | undefined {
+    checkCount('weight', weight, 1)
+    if (weight > Math.max(1, this.#size)) throw new RangeError(`Cannot use weight: ${weight} is not an integer <= ${this.#size}, the size`)
+    return this.#waiting.size === 0 && this.#fits(weight) ? this.#take(weight) : undefined
+  }
+
+  /** Sets how many permits there are. Fewer: nothing is taken back, the next are lent when enough have been returned. */
+  resize(permits: number): void {
+    checkCount('permits', permits, 0)
+    this.#size = permits
+    this.#serve()
+  }
+
+  #fits(weight: number): boolean {
+    return this.#lent + weight <= this.#size
+  }
+
+  #serve(): void {
+    for (let head = this.#waiting.head; head !== undefined && this.#fits(head.want); head = this.#waiting.head)
+      head.resolve(this.#take(head.want))
+  }
+
+  #take(weight: number): Permit {
+    this.#lent += weight
+    let held = true
+    return {
+      weight,
+      [Symbol.dispose]: () => {
+        if (!held) return
+        held = false
+        this.#lent -= weight
+        this.#serve()
+      },
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import { onAbort, type Waiting } from './abort.ts'
+import { checkMs } from './check.ts'
+import { type Clock, systemClock } from './clock.ts'
+
+/**
+ * Runs `fn` with a signal that aborts after `ms` or with the caller's; the call ends then, also when `fn` pays no heed.
+ * Cancel safety: as `fn`'s own. A value that comes too late is dropped: `fn` releases what it made when its signal aborts.
+ * Errors: DOMException 'TimeoutError' after `ms`; `signal.reason`; whatever `fn` throws.
+ */
+export async function withTimeout<T>(
+  ms: number,
+  fn: (signal: AbortSignal) => Promise<T>,
+  { signal, clock = systemClock }: Waiting & { clock?: Clock | undefined } = {},
+): Promise<T> {
+  signal?.throwIfAborted()
+  checkMs('ms', ms)
+  const controller = new AbortController()
+  const timer = new AbortController()
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      unlink()
+      timer.abort('ended')
+    }
+    const cut = (reason: unknown) => {
+      end()
+      reject(reason) // before the abort, so that the caller sees the reason and not what fn makes of it
+      controller.abort(reason)
+    }
+    const unlink = onAbort(signal, cut)
+    clock.sleep(ms, { signal: timer.signal }).then(
+      () => cut(new DOMException(`Cannot finish within ${ms} ms`, 'TimeoutError')),
+      () => {}, // ended before its time
+    )
+    const run = async () => fn(controller.signal)
+    run().then(resolve, reject).finally(end)
+  })
+}
