@@ -1,0 +1,114 @@
+import type { ShutdownScope } from '@warren/async'
+import { type Crawl, type Frontier, migrate, openFrontier } from '@warren/frontier'
+import { CrawlError, crawlState } from '@warren/protocol'
+import { EXIT, loadConfig } from '@warren/service'
+import { type Command, Option } from 'commander'
+import { admitSeeds } from './admit-seeds.ts'
+import { addressesOfSeeds, needContact } from './contact.ts'
+import { applyOptions, baseConfig, type CrawlOptions, refuseChangedScope, withCrawlOptions } from './crawl-options.ts'
+import { databaseConfig } from './role-config.ts'
+import { readSeeds } from './seeds.ts'
+import { showStatus, statusOf } from './status.ts'
+import { showCount } from './units.ts'
+import { version } from './version.ts'
+
+interface DatabaseOptions {
+  readonly config?: string
+  readonly databaseUrl?: string
+}
+
+/** The commands an operator has for crawls in a database: migrate, seed, status, pause, resume, cancel. */
+export function addOperateCommands(program: Command, shutdown: ShutdownScope, exit: (code: number) => void): void {
+  const add = (name: string, does: string): Command =>
+    program
+      .command(name)
+      .description(does)
+      .addOption(new Option('--database-url <URL>', 'Postgres that holds the frontier').env('DATABASE_URL'))
+      .option('--config <FILE>', 'JSON file with DATABASE_URL')
+
+  const withFrontier = async (options: DatabaseOptions, use: (frontier: Frontier) => Promise<void>): Promise<void> => {
+    await using frontier = await openFrontier({ databaseUrl: databaseUrl(options), slot: 0 }, { signal: shutdown.aborted })
+    await use(frontier)
+    exit(EXIT.ok)
+  }
+
+  add('migrate', "bring the database's schema up to this version").action(async (options: DatabaseOptions) => {
+    const { from, to } = await migrate(databaseUrl(options))
+    process.stdout.write(from === to ? `The schema is at version ${to}.\n` : `The schema went from version ${from} to ${to}.\n`)
+    exit(EXIT.ok)
+  })
+
+  withCrawlOptions(add('seed', 'create a crawl, or give seeds to one').argument('[URL...]', 'where to start'))
+    .option('--crawl <NAME>', 'name of the crawl (default: the host of the first seed)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  warren seed https://example.org --contact you@example.org
+  warren seed --crawl news --seeds urls.txt --scope domain --max-pages 100000 --contact you@example.org
+  cut -d, -f1 list.csv | warren seed --crawl list --seeds - --contact you@example.org`,
+    )
+    .action((urls: string[], options: DatabaseOptions & CrawlOptions & { crawl?: string }) =>
+      withFrontier(options, (frontier) => seed(frontier, urls, options)),
+    )
+
+  add('status', 'show crawls and their counts')
+    .argument('[NAME]', 'one crawl, with what it waits for')
+    .option('--json', 'as JSON')
+    .action((name: string | undefined, options: DatabaseOptions & { json?: true }) =>
+      withFrontier(options, async (frontier) => {
+        const crawls = name === undefined ? await frontier.crawls() : [await namedCrawl(frontier, name)]
+        const statuses = await Promise.all(crawls.map((crawl) => statusOf(frontier, crawl, name !== undefined)))
+        process.stdout.write(options.json === true ? `${JSON.stringify(statuses, null, 2)}\n` : showStatus(statuses))
+      }),
+    )
+
+  for (const [event, does] of [
+    ['pause', 'stop fetching for a crawl, keep its place'],
+    ['resume', 'go on with a paused crawl'],
+    ['cancel', 'end a crawl; what is queued is excluded'],
+  ] as const)
+    add(event, does)
+      .argument('<NAME>', 'the crawl')
+      .action((name: string, options: DatabaseOptions) =>
+        withFrontier(options, async (frontier) => {
+          const crawl = await namedCrawl(frontier, name)
+          process.stdout.write(`${crawl.name}: ${crawl.state} -> ${await frontier.transition(crawl.id, event)}\n`)
+        }),
+      )
+}
+
+function databaseUrl(options: DatabaseOptions): string {
+  const env = options.databaseUrl === undefined ? process.env : { ...process.env, DATABASE_URL: options.databaseUrl }
+  return loadConfig(databaseConfig, { env, ...(options.config === undefined ? {} : { file: options.config }) }).DATABASE_URL
+}
+
+async function namedCrawl(frontier: Frontier, name: string): Promise<Crawl> {
+  const crawl = await frontier.crawl(name)
+  if (crawl !== undefined) return crawl
+  const names = (await frontier.crawls()).map((other) => other.name)
+  throw new CrawlError(
+    'ERR_INPUT_INVALID',
+    `Cannot find crawl ${JSON.stringify(name)}: ${names.length === 0 ? 'there is none yet; create one with warren seed' : `there are ${names.slice(0, 10).join(', ')}`}`,
+  )
+}
+
+async function seed(frontier: Frontier, urls: readonly string[], options: CrawlOptions & { crawl?: string }): Promise<void> {
+  const seeds = await readSeeds(urls, options.seeds)
+  const [first] = seeds
+  if (first === undefined) throw new CrawlError('ERR_INPUT_INVALID', 'Cannot seed: no URL was given; give URLs or --seeds FILE')
+  const name = options.crawl ?? new URL(first).host
+  const held = await frontier.crawl(name)
+  if (held !== undefined) refuseChangedScope(held.config, options, `crawl ${name}`)
+  const base = held?.config ?? baseConfig(version)
+  const { publicHost } = await addressesOfSeeds(seeds, { ...base.fetch.resolve, ...options.resolve })
+  const contact =
+    publicHost === undefined ? options.contact : await needContact(options.contact ?? base.fetch.contact ?? undefined, publicHost)
+  const config = applyOptions(base, { ...options, ...(contact === undefined ? {} : { contact }) })
+  const crawl = held ?? (await frontier.createCrawl({ name, config }))
+  if (held !== undefined) await frontier.setConfig(held.id, config)
+  const report = await admitSeeds(frontier, { ...crawl, config }, seeds)
+  const state = crawl.state === crawlState.enum.created ? await frontier.transition(crawl.id, 'start') : crawl.state
+  for (const refused of report.excluded) process.stderr.write(`Seed ${refused} is refused by --exclude\n`)
+  process.stdout.write(`Crawl ${name} (${state}): ${showCount(report.admitted)} seeds admitted, ${showCount(report.known)} known before\n`)
+}

@@ -1,0 +1,34 @@
+import type { ShutdownScope } from '@warren/async'
+import { EXIT, runMain } from '@warren/service'
+import { Command, CommanderError } from 'commander'
+import { addCrawlCommand } from './command-crawl.ts'
+import { addOperateCommands } from './command-operate.ts'
+import { addRoleCommands } from './command-role.ts'
+import { version } from './version.ts'
+
+/** Parses `argv` and runs the command; resolves to the exit code. Errors are runMain's to show. */
+async function warren(argv: readonly string[], shutdown: ShutdownScope): Promise<number> {
+  let code: number = EXIT.ok
+  const exit = (value: number) => {
+    code = value
+  }
+  const program = new Command('warren')
+    .description('A distributed web crawler: polite, durable, fast.')
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(--help shows what there is)')
+  addCrawlCommand(program, shutdown, exit)
+  addRoleCommands(program, shutdown, exit)
+  addOperateCommands(program, shutdown, exit)
+  for (const command of program.commands) command.exitOverride().showHelpAfterError(`(warren ${command.name()} --help shows what there is)`)
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+  } catch (error) {
+    // commander has written its message already; help and version are no errors.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    throw error
+  }
+  return code
+}
+
+await runMain((shutdown) => warren(process.argv.slice(2), shutdown))

@@ -1,0 +1,160 @@
+import { access, constants, mkdir, open, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { CrawlError } from '@warren/protocol'
+import type { CanonicalUrl } from '@warren/web'
+import type { Summary } from './summary.ts'
+
+/** What a finished crawl leaves in its folder, so that a second start needs no database. */
+export interface Finished {
+  readonly at: string
+  readonly summary: Summary
+}
+
+/** `./warren-out/<host of the first seed>`, with the port where it is not the scheme's own. */
+export const defaultFolder = (seed: CanonicalUrl): string => join('warren-out', new URL(seed).host.replace(/[^\w.-]+/g, '_'))
+
+/**
+ * The folder of an embedded crawl, locked for this process:
+ *   pages.jsonl, pages.cursor.json   what was fetched
+ *   summary.json                     only when the crawl has ended
+ *   warren.log                       log of all roles
+ *   .warren/                         database and lock
+ */
+export class OutFolder implements AsyncDisposable {
+  readonly path: string
+  private constructor(path: string) {
+    this.path = path
+  }
+
+  get postgresDir(): string {
+    return join(this.path, '.warren', 'postgres')
+  }
+  get logFile(): string {
+    return join(this.path, 'warren.log')
+  }
+
+  /** Makes and locks the folder. Errors: ERR_OUTPUT_UNUSABLE, ERR_OUTPUT_BUSY when another process crawls there. */
+  static async open(dir: string): Promise<OutFolder> {
+    const path = resolve(dir)
+    try {
+      await mkdir(join(path, '.warren'), { recursive: true })
+      await access(path, constants.W_OK | constants.R_OK | constants.X_OK)
+      await lock(join(path, '.warren', 'lock'), path)
+    } catch (cause) {
+      throw unusable(path, cause)
+    }
+    return new OutFolder(path)
+  }
+
+  /** True if the folder has a database, and so a crawl that may be resumed. */
+  hasCrawl(): Promise<boolean> {
+    return exists(this.postgresDir)
+  }
+
+  /** The end of the crawl in this folder, if it has ended. */
+  async finished(): Promise<Finished | undefined> {
+    const text = await readFile(join(this.path, 'summary.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined
+      throw unusable(this.path, error)
+    })
+    return text === undefined ? undefined : (JSON.parse(text) as Finished)
+  }
+
+  /** Writes summary.json whole or not at all. */
+  async finish(finished: Finished): Promise<void> {
+    const file = join(this.path, 'summary.json')
+    try {
+      await writeFile(`${file}.new`, `${JSON.stringify(finished, null, 2)}\n`)
+      await rename(`${file}.new`, file)
+    } catch (cause) {
+      throw unusable(this.path, cause)
+    }
+  }
+
+  /** Clears the way for a new crawl: the old pages are kept under the time of their end, the old database goes. */
+  async startAnew(): Promise<void> {
+    const ended = (await this.finished())?.at ?? new Date().toISOString()
+    const stamp = ended.replace(/[:.]/g, '-')
+    try {
+      for (const name of ['pages.jsonl', 'summary.json']) {
+        if (await exists(join(this.path, name))) await rename(join(this.path, name), join(this.path, name.replace('.', `-${stamp}.`)))
+      }
+      await rm(join(this.path, 'pages.cursor.json'), { force: true })
+      await rm(this.postgresDir, { recursive: true, force: true })
+    } catch (cause) {
+      throw unusable(this.path, cause)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await unlink(join(this.path, '.warren', 'lock')).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error // the folder was deleted under us: nothing is left to unlock
+    })
+  }
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
+
+function unusable(path: string, cause: unknown): unknown {
+  if (cause instanceof CrawlError) return cause
+  const code = (cause as NodeJS.ErrnoException).code
+  return code === undefined
+    ? cause
+    : new CrawlError('ERR_OUTPUT_UNUSABLE', `Cannot use output folder ${path}: ${code}; choose a writable one with --out`, { cause })
+}
+
+/** Who holds a lock: a process id alone is given out again, together with its start it is not. */
+interface Holder {
+  readonly pid: number
+  readonly started: string
+}
+
+/** Takes the lock file, from a dead holder too. A half-written one is a dead one: its writer died between two calls. */
+async function lock(file: string, path: string): Promise<void> {
+  const me: Holder = { pid: process.pid, started: (await startOf(process.pid)) ?? '' }
+  for (let tries = 0; tries < 3; tries++) {
+    try {
+      const handle = await open(file, 'wx')
+      await handle.writeFile(JSON.stringify(me))
+      await handle.close()
+      return
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+    const holder = await holderOf(file)
+    if (holder !== undefined && (await startOf(holder.pid)) === holder.started)
+      throw new CrawlError(
+        'ERR_OUTPUT_BUSY',
+        `Cannot use output folder ${path}: process ${holder.pid} crawls there; wait for it, or choose another --out`,
+      )
+    await rm(file, { force: true })
+  }
+  throw new CrawlError('ERR_OUTPUT_BUSY', `Cannot use output folder ${path}: other processes compete for it; try again`)
+}
+
+async function holderOf(file: string): Promise<Holder | undefined> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Holder
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** When a process started, in the kernel's ticks where /proc tells them, `alive` elsewhere; undefined: there is no such process. */
+async function startOf(pid: number): Promise<string | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
+  // The second field may hold spaces and parentheses; the start time is the 20th after it. Source: proc(5).
+  if (stat !== undefined) return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  if (process.platform === 'linux') return undefined
+  try {
+    process.kill(pid, 0)
+    return 'alive'
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,70 @@
+import type { Frontier } from '@warren/frontier'
+import type { CrawlState } from '@warren/protocol'
+import pc from 'picocolors'
+import { showBytes, showCount, showDuration } from './units.ts'
+
+/** What came of a crawl; also the content of summary.json. */
+export interface Summary {
+  readonly state: CrawlState
+  readonly discovered: number
+  readonly queued: number
+  readonly done: number
+  readonly failed: number
+  readonly excluded: number
+  readonly bytes: number
+  /** Time this and earlier runs took, in milliseconds. */
+  readonly elapsedMs: number
+  /** Pages by status: `{ '200': 914, '404': 3 }`. */
+  readonly statuses: Readonly<Record<string, number>>
+  /** URLs without an answer by reason: `{ 'connect-refused': 2 }`. */
+  readonly failures: Readonly<Record<string, number>>
+  /** URLs that were not asked for, by rule: `{ 'robots': 12 }`. */
+  readonly exclusions: Readonly<Record<string, number>>
+}
+
+/** Reads the summary of a crawl. Cost: scans its catalog once. */
+export async function readSummary(frontier: Frontier, crawlId: number, elapsedMs: number): Promise<Summary> {
+  const [crawl, counts, results] = await Promise.all([frontier.crawl(crawlId), frontier.counts(crawlId), frontier.results(crawlId)])
+  return {
+    state: crawl?.state ?? 'failed',
+    discovered: counts.discovered,
+    queued: counts.queued + counts.leased,
+    done: counts.done,
+    failed: counts.failed,
+    excluded: counts.excluded,
+    bytes: counts.bytes,
+    elapsedMs,
+    ...results,
+  }
+}
+
+/** True if at least one URL gave a usable answer. */
+export const fetchedAnything = (summary: Summary): boolean =>
+  Object.entries(summary.statuses).some(([status, n]) => Number(status) < 400 && n > 0)
+
+/** The closing lines of a crawl, for people. */
+export function showSummary(summary: Summary, folder: string): string {
+  const rows: [string, string][] = [
+    ['pages', `${pc.bold(showCount(summary.done))}  ${pc.dim(list(summary.statuses))}`],
+    ['failed', `${summary.failed > 0 ? pc.yellow(showCount(summary.failed)) : '0'}  ${pc.dim(list(summary.failures))}`],
+    ['excluded', `${showCount(summary.excluded)}  ${pc.dim(list(summary.exclusions))}`],
+    ...(summary.queued > 0 ? [['queued', showCount(summary.queued)] as [string, string]] : []),
+    ['bytes', showBytes(summary.bytes)],
+    [
+      'time',
+      `${showDuration(summary.elapsedMs)}  ${pc.dim(`${(summary.done / Math.max(0.001, summary.elapsedMs / 1_000)).toFixed(1)} pages/s`)}`,
+    ],
+    ['written', `${folder}/pages.jsonl`],
+  ]
+  const head =
+    { completed: pc.green('Finished'), cancelled: pc.yellow('Cancelled'), failed: pc.red('Failed') }[summary.state as 'completed'] ??
+    pc.yellow('Interrupted')
+  return `${head}\n${rows.map(([name, value]) => `  ${name.padEnd(9)} ${value.trimEnd()}`).join('\n')}\n`
+}
+
+/** `200: 914, 404: 3`, largest first, at most six. */
+function list(counts: Readonly<Record<string, number>>): string {
+  const entries = Object.entries(counts).sort(([, a], [, b]) => b - a)
+  const shown = entries.slice(0, 6).map(([name, n]) => `${name}: ${showCount(n)}`)
+  return [...shown, ...(entries.length > 6 ? [`${entries.length - 6} more`] : [])].join(', ')
+}

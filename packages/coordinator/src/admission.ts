@@ -1,0 +1,67 @@
+import type { Candidate } from '@warren/frontier'
+import type { Link, UrlOutcome } from '@warren/protocol'
+import { type CanonicalUrl, fingerprint, hostKeyOf, scopeRoot } from '@warren/web'
+import type { CrawlBook, OpenCrawl } from './crawl-book.ts'
+import type { KnownUrls } from './known-urls.ts'
+import { redirectTarget } from './policy.ts'
+
+/** The pure rules that refuse a link; each has a counter. */
+export const refusalRules = ['nofollow', 'depth', 'chain', 'length', 'scope', 'filter', 'page-limit'] as const
+export type RefusalRule = (typeof refusalRules)[number]
+
+export interface Admission {
+  /** Links that pass every rule and are not known to be known. */
+  readonly candidates: Candidate[]
+  readonly refused: Partial<Record<RefusalRule, number>>
+  /** Links that the cache answered. */
+  readonly repeated: number
+}
+
+/**
+ * Which links of an outcome go to the frontier. A redirect is a link too: same depth, one longer chain, its target follows every rule;
+ * only the redirect of a seed widens the scope, as if the operator had given its target.
+ * Cost: per link one URL parse and two hashes at most; one round trip when the page proves our scope roots stale.
+ */
+export async function admissionOf(outcome: UrlOutcome, open: OpenCrawl, book: CrawlBook, known: KnownUrls): Promise<Admission> {
+  const { config } = open.crawl
+  const target = outcome.result.kind === 'answer' ? redirectTarget(outcome.result) : undefined
+  const links: readonly Link[] = target === undefined ? outcome.links : [{ url: target, kind: 'redirect', nofollow: false }]
+  if (links.length === 0) return { candidates: [], refused: {}, repeated: 0 }
+
+  const isSeed = outcome.url.depth === 0
+  if (target !== undefined && isSeed) await book.addRoots(open, [scopeRoot(config.scope, target)])
+  else if (!book.isInScope(open, outcome.url.url as CanonicalUrl)) await book.rereadRoots(open)
+
+  const candidates: Candidate[] = []
+  const refused: Partial<Record<RefusalRule, number>> = {}
+  let repeated = 0
+  const refuse = (rule: RefusalRule, n = 1) => {
+    refused[rule] = (refused[rule] ?? 0) + n
+  }
+  const rule = (url: CanonicalUrl, depth: number, chain: number, nofollow: boolean): RefusalRule | undefined => {
+    if (nofollow) return 'nofollow'
+    if (depth > config.maxDepth) return 'depth'
+    if (chain > config.maxRedirects) return 'chain'
+    if (url.length > config.maxUrlLength) return 'length'
+    if (!book.isInScope(open, url)) return 'scope'
+    return open.filter(url).allowed ? undefined : 'filter'
+  }
+
+  if (outcome.facts !== null && outcome.facts.linksDropped > 0) refuse('page-limit', outcome.facts.linksDropped)
+  const isRedirect = target !== undefined
+  const depth = outcome.url.depth + (isRedirect ? 0 : 1)
+  const chain = isRedirect ? outcome.url.chain + 1 : 0
+  for (const link of links.slice(0, config.maxLinksPerPage)) {
+    const url = link.url as CanonicalUrl
+    const print = fingerprint(url)
+    if (!link.nofollow && known.has(open.crawl.id, print, depth)) {
+      repeated++
+      continue
+    }
+    const refusal = rule(url, depth, chain, link.nofollow)
+    if (refusal === undefined) candidates.push({ url, hostKey: hostKeyOf(url), fingerprint: print, depth, chain, parentId: outcome.url.id })
+    else refuse(refusal)
+  }
+  if (links.length > config.maxLinksPerPage) refuse('page-limit', links.length - config.maxLinksPerPage)
+  return { candidates, refused, repeated }
+}

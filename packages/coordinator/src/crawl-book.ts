@@ -1,0 +1,70 @@
+import type { Crawl, Frontier } from '@warren/frontier'
+import type { CrawlState } from '@warren/protocol'
+import { type CanonicalUrl, compileFilter, inScope } from '@warren/web'
+
+/** A crawl with everything that admission looks at, compiled. */
+export interface OpenCrawl {
+  readonly crawl: Crawl
+  readonly filter: ReturnType<typeof compileFilter>
+  roots: ReadonlySet<string>
+}
+
+/**
+ * The crawls this coordinator deals with: configuration and scope roots, read from the database when a crawl is first met and again
+ * on every `refresh`. Roots only grow; a page that lies outside the roots we hold proves them stale, and they are read again.
+ */
+export class CrawlBook {
+  readonly #frontier: Frontier
+  readonly #open = new Map<number, Promise<OpenCrawl | undefined>>()
+
+  constructor(frontier: Frontier) {
+    this.#frontier = frontier
+  }
+
+  /** Reads all unfinished crawls; forgets the others. Returns their states, for `control`. */
+  async refresh(): Promise<{ id: number; state: CrawlState }[]> {
+    const crawls = await this.#frontier.crawls('unfinished')
+    const alive = new Set(crawls.map((crawl) => crawl.id))
+    for (const id of this.#open.keys()) if (!alive.has(id)) this.#open.delete(id)
+    await Promise.all(
+      crawls.map(async (crawl) => {
+        const held = await this.#open.get(crawl.id)
+        const same = held !== undefined && JSON.stringify(held.crawl.config) === JSON.stringify(crawl.config)
+        if (!same) this.#open.set(crawl.id, this.#compile(crawl))
+      }),
+    )
+    return crawls.map(({ id, state }) => ({ id, state }))
+  }
+
+  /** The crawl, or undefined if there is none (it was deleted while messages about it were under way). */
+  get(crawlId: number): Promise<OpenCrawl | undefined> {
+    let open = this.#open.get(crawlId)
+    if (open === undefined) {
+      open = this.#frontier.crawl(crawlId).then((crawl) => (crawl === undefined ? undefined : this.#compile(crawl)))
+      open.catch(() => this.#open.delete(crawlId)) // a failed read is not remembered
+      this.#open.set(crawlId, open)
+    }
+    return open
+  }
+
+  /** True if links of `crawl` may lead to `url`. */
+  isInScope(open: OpenCrawl, url: CanonicalUrl): boolean {
+    return inScope(open.crawl.config.scope, open.roots, url)
+  }
+
+  /** Adds scope roots, here and in the database. */
+  async addRoots(open: OpenCrawl, roots: readonly string[]): Promise<void> {
+    const fresh = roots.filter((root) => !open.roots.has(root))
+    if (fresh.length === 0) return
+    await this.#frontier.addRoots(open.crawl.id, fresh)
+    await this.rereadRoots(open)
+  }
+
+  async rereadRoots(open: OpenCrawl): Promise<void> {
+    open.roots = await this.#frontier.roots(open.crawl.id)
+  }
+
+  async #compile(crawl: Crawl): Promise<OpenCrawl> {
+    return { crawl, filter: compileFilter(crawl.config), roots: await this.#frontier.roots(crawl.id) }
+  }
+}

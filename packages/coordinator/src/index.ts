@@ -1,0 +1,2 @@
+export { type CoordinatorConfig, coordinatorConfig } from './config.ts'
+export { type CoordinatorDeps, runCoordinator } from './coordinator.ts'

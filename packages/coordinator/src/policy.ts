@@ -1,0 +1,146 @@
+import { backoffMs } from '@warren/async'
+import type { Trouble, UrlFate } from '@warren/frontier'
+import type { Answer, CrawlConfig, FetchResult, HostReport, PageFacts, RobotsOutcome, UnreachableCode } from '@warren/protocol'
+import { type CanonicalUrl, canonicalize, type HostKey, hostKeyOf, parseRobots } from '@warren/web'
+
+/** Everything here is a pure function of an outcome: what it means for the URL, and what for its host. */
+
+const SECOND = 1_000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+/** 429 and 503 without Retry-After: a minute, doubling to a day. */
+const THROTTLE = { baseMs: MINUTE, maxMs: DAY }
+/** A host that cannot be reached, or answers nothing but 5xx: five seconds, doubling to an hour. */
+const UNREACHABLE = { baseMs: 5 * SECOND, maxMs: HOUR }
+/** A Retry-After beyond this is read as this: nobody plans a crawl by one header for longer. */
+const RETRY_AFTER_MAX_MS = DAY
+/** Least time a robots.txt is kept, whatever its max-age says, so that a visit is not always preceded by a robots visit. */
+const ROBOTS_TTL_MIN_MS = 5 * MINUTE
+/** Source: RFC 9309, 2.4: a cached robots.txt should not be used for more than 24 hours. */
+const ROBOTS_TTL_MAX_MS = DAY
+/** Source: RFC 9309, 2.3.1.2: at least five consecutive redirects are followed. */
+const ROBOTS_HOPS_MAX = 5
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+
+/** The host as a whole is in trouble: it moves, and the URL that met it loses no attempt. */
+const HOST_LEVEL = {
+  'dns-not-found': true,
+  'dns-failed': true,
+  'connect-refused': true,
+  'connect-timeout': true,
+  'connect-failed': true,
+  tls: true,
+  'headers-timeout': false,
+  'exchange-timeout': false,
+  reset: false,
+  protocol: false,
+  decode: false,
+} as const satisfies Record<UnreachableCode, boolean>
+
+export const isThrottle = (status: number): boolean => status === 429 || status === 503
+const isRetriable = (status: number): boolean => status >= 500 || status === 408 || status === 425
+
+export interface FateOptions {
+  /** Number of this try, from 1. */
+  readonly attempt: number
+  readonly maxAttempts: number
+  readonly retryBaseMs: number
+  readonly retryMaxMs: number
+  readonly random: () => number
+}
+
+/** What a fetch result means for its URL; a URL that ends as `done` gets its facts from the caller. */
+export function fateOf(
+  result: FetchResult,
+  facts: PageFacts | null,
+  options: FateOptions,
+): UrlFate | { kind: 'done'; result: Answer; facts: PageFacts | null } {
+  const retry = (code: string, detail: string): UrlFate =>
+    options.attempt < options.maxAttempts
+      ? {
+          kind: 'retry',
+          code,
+          afterMs: Math.round(
+            backoffMs(options.attempt, { baseMs: options.retryBaseMs, maxMs: options.retryMaxMs, random: options.random }),
+          ),
+        }
+      : { kind: 'failed', code, detail }
+  switch (result.kind) {
+    case 'answer':
+      if (isThrottle(result.status)) return { kind: 'release' } // the host moves, the URL's attempts stay
+      if (isRetriable(result.status)) return retry(`http-${result.status}`, `${options.attempt} attempts`)
+      if (isBroken(result) && options.attempt < options.maxAttempts) return retry(`truncated-${result.truncated}`, '')
+      return { kind: 'done', result, facts }
+    case 'denied':
+      return { kind: 'excluded', rule: result.by, detail: result.address }
+    case 'unreachable':
+      return HOST_LEVEL[result.code] ? { kind: 'release' } : retry(result.code, result.detail)
+    default:
+      return result satisfies never
+  }
+}
+
+/** The body ended early by the site's doing, not by a limit of ours: another try may bring all of it. */
+const isBroken = (answer: Answer): boolean => answer.truncated === 'reset' || answer.truncated === 'exchange-timeout'
+
+/** The canonical target of a redirect; undefined for every other answer and for a Location that leads nowhere. */
+export function redirectTarget(answer: Answer): CanonicalUrl | undefined {
+  return REDIRECTS.has(answer.status) && answer.location !== null ? canonicalize(answer.location) : undefined
+}
+
+/** What a visit's report means for its host; null: nothing is wrong. */
+export function troubleOf(report: HostReport, random: () => number): Trouble | null {
+  const jitter = 0.5 + random() / 2
+  if (report.throttled !== null)
+    return {
+      kind: 'refusing',
+      code: `http-${report.throttled.status}`,
+      ...THROTTLE,
+      // A stated Retry-After replaces our own doubling: the site said when.
+      ...(report.throttled.retryAfterMs === null
+        ? { floorMs: 0 }
+        : { baseMs: 0, floorMs: Math.min(report.throttled.retryAfterMs, RETRY_AFTER_MAX_MS) }),
+      jitter,
+    }
+  if (report.unreachable !== null) return { kind: 'unreachable', code: report.unreachable, ...UNREACHABLE, floorMs: 0, jitter }
+  if (report.requests > 0 && !report.answered) return { kind: 'refusing', code: 'no-usable-answer', ...UNREACHABLE, floorMs: 0, jitter }
+  return null
+}
+
+export type RobotsVerdict =
+  | { kind: 'rules'; body: Uint8Array; ttlMs: number; crawlDelayMs: number | null }
+  | { kind: 'allow-all'; ttlMs: number }
+  | { kind: 'unreachable' }
+  | { kind: 'hop'; url: CanonicalUrl; hostKey: HostKey; hop: number }
+
+/** What the answer for a robots.txt means for the host that asked. Source: RFC 9309, 2.3.1; 429 waits (ours). */
+export function robotsVerdict(outcome: RobotsOutcome, productToken: string): RobotsVerdict {
+  const { result } = outcome
+  const unavailable: RobotsVerdict = { kind: 'allow-all', ttlMs: ROBOTS_TTL_MAX_MS }
+  switch (result.kind) {
+    case 'unreachable':
+      return { kind: 'unreachable' }
+    case 'denied':
+      // The host itself may not be dialled: its URLs find out one by one and end as excluded. Behind a redirect: as unreachable.
+      return outcome.hop === 0 ? { kind: 'allow-all', ttlMs: ROBOTS_TTL_MIN_MS } : { kind: 'unreachable' }
+    case 'answer': {
+      const target = redirectTarget(result)
+      if (target !== undefined)
+        return outcome.hop >= ROBOTS_HOPS_MAX ? unavailable : { kind: 'hop', url: target, hostKey: hostKeyOf(target), hop: outcome.hop + 1 }
+      if (result.status === 429 || result.status >= 500) return { kind: 'unreachable' }
+      if (result.status < 200 || result.status >= 300) return unavailable
+      if (result.truncated !== null && isBroken(result)) return { kind: 'unreachable' } // half a rule set is no rule set
+      const body = Buffer.from(outcome.body ?? '', 'base64')
+      const ttlMs = Math.min(ROBOTS_TTL_MAX_MS, Math.max(ROBOTS_TTL_MIN_MS, result.maxAgeMs ?? ROBOTS_TTL_MAX_MS))
+      return { kind: 'rules', body, ttlMs, crawlDelayMs: parseRobots(body).crawlDelayMs(productToken) ?? null }
+    }
+    default:
+      return result satisfies never
+  }
+}
+
+/** The product token of a User-Agent, which robots.txt groups are matched against. Source: RFC 9309, 2.2.1. */
+export const productToken = (config: CrawlConfig): string => /^[A-Za-z_-]+/.exec(config.fetch.userAgent)?.[0] ?? '*'

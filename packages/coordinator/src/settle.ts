@@ -1,0 +1,163 @@
+import { hash } from 'node:crypto'
+import { Batcher, retry } from '@warren/async'
+import type { Broker, Consumer, Verdict } from '@warren/broker'
+import type { Frontier, Settlement } from '@warren/frontier'
+import { CrawlError, type Outcome } from '@warren/protocol'
+import { admissionOf } from './admission.ts'
+import type { CoordinatorConfig } from './config.ts'
+import type { CrawlBook } from './crawl-book.ts'
+import type { KnownUrls } from './known-urls.ts'
+import type { CoordinatorMetrics } from './metrics.ts'
+import { fateOf, productToken, robotsVerdict, troubleOf } from './policy.ts'
+
+export interface SettleDeps {
+  readonly broker: Broker
+  readonly frontier: Frontier
+  readonly config: CoordinatorConfig
+  readonly book: CrawlBook
+  readonly known: KnownUrls
+  readonly metrics: CoordinatorMetrics
+  readonly random: () => number
+  /** Called after a commit that may have made work: a host is free, or URLs were admitted. */
+  readonly onProgress: () => void
+  /** Aborts waiting for a database that is away. */
+  readonly signal: AbortSignal
+}
+
+/** What one outcome came to: settled, or the reason why it never can be. */
+type Settled = { ok: true } | { ok: false; error: CrawlError }
+
+/**
+ * Consumes `outcomes`: each is turned into a settlement, settled together with its neighbours in one commit, and acked after it.
+ * While the database is away the outcomes stay unacked and wait here; one that the database refuses is dead-lettered alone.
+ * Dispose stops taking outcomes, then waits until those taken are settled.
+ */
+export async function startSettling(deps: SettleDeps): Promise<AsyncDisposable> {
+  await using stack = new AsyncDisposableStack()
+  const batcher = new Batcher<Settlement, Settled>({
+    maxCount: deps.config.SETTLE_BATCH,
+    maxAgeMs: deps.config.SETTLE_WAIT_MS,
+    concurrency: deps.config.SETTLE_CONCURRENCY,
+    flush: (batch) => settleBatch(batch, deps),
+  })
+  stack.use(batcher)
+  const consumer: Consumer = await deps.broker.consume(
+    'outcomes',
+    { prefetch: deps.config.OUTCOME_PREFETCH },
+    async ({ message, redelivered }): Promise<Verdict> => {
+      deps.metrics.outcomes.inc({ of: message.of })
+      if (redelivered) deps.metrics.redelivered.inc()
+      const settlement = await retry(() => settlementOf(message, deps), { ...STORE_RETRY, signal: deps.signal })
+      if (settlement === undefined) return 'ack' // its crawl was deleted: nothing is left to settle
+      const settled = await batcher.add(settlement)
+      return settled.ok ? 'ack' : { deadLetter: settled.error.message }
+    },
+  )
+  stack.use(consumer)
+  const owned = stack.move()
+  return { [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+/** The database may be away for as long as it likes: nothing is lost by waiting, everything by giving up. */
+const STORE_RETRY = {
+  attempts: Number.POSITIVE_INFINITY,
+  baseMs: 50,
+  maxMs: 2_000,
+  retryable: (error: unknown) => error instanceof CrawlError && error.disposition === 'retry',
+}
+
+async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlement | undefined> {
+  const open = await deps.book.get(outcome.crawlId)
+  if (open === undefined) return undefined
+  const { config } = open.crawl
+  const { crawlId, hostId, visitId } = outcome
+  const nextInMs = config.delayMs
+  switch (outcome.of) {
+    case 'url': {
+      const fate = fateOf(outcome.result, outcome.facts, {
+        attempt: outcome.url.attempt,
+        maxAttempts: config.maxAttempts,
+        retryBaseMs: deps.config.RETRY_BASE_MS,
+        retryMaxMs: deps.config.RETRY_MAX_MS,
+        random: deps.random,
+      })
+      if (fate.kind !== 'done') return { kind: 'url', crawlId, hostId, visitId, url: outcome.url, fate }
+      const { candidates, refused, repeated } = await admissionOf(outcome, open, deps.book, deps.known)
+      for (const [rule, n] of Object.entries(refused)) deps.metrics.rejected.inc({ reason: rule }, n)
+      deps.metrics.rejected.inc({ reason: 'known' }, repeated)
+      return { kind: 'url', crawlId, hostId, visitId, url: outcome.url, fate: { ...fate, candidates } }
+    }
+    case 'visit': {
+      const { report } = outcome
+      return {
+        kind: 'end',
+        crawlId,
+        hostId,
+        visitId,
+        ending: outcome.ending,
+        unfetched: outcome.unfetched,
+        // An abandoned visit may still be running where it was delivered first: its run time must be over before the next one starts.
+        nextInMs: outcome.ending === 'abandoned' ? nextInMs + deps.config.VISIT_RUN_MS : nextInMs,
+        pageLeaseMs: deps.config.PAGE_LEASE_MS,
+        meanExchangeMs: report.meanExchangeMs,
+        trouble: troubleOf(report, deps.random),
+        answered: report.answered,
+      }
+    }
+    case 'robots': {
+      const verdict = robotsVerdict(outcome, productToken(config))
+      const result = verdict.kind === 'rules' ? { ...verdict, digest: hash('sha256', verdict.body, 'hex') } : verdict
+      const trouble = troubleOf(outcome.report, deps.random)
+      return {
+        kind: 'robots',
+        crawlId,
+        hostId,
+        visitId,
+        askingHostId: outcome.askingHostId,
+        result,
+        nextInMs,
+        meanExchangeMs: outcome.report.meanExchangeMs,
+        trouble:
+          trouble ??
+          (result.kind === 'unreachable'
+            ? { kind: 'refusing', code: 'robots-unreachable', baseMs: 5_000, maxMs: 3_600_000, floorMs: 0, jitter: 0.5 + deps.random() / 2 }
+            : null),
+        answered: result.kind !== 'unreachable',
+      }
+    }
+    default:
+      return outcome satisfies never
+  }
+}
+
+async function settleBatch(batch: readonly Settlement[], deps: SettleDeps): Promise<Settled[]> {
+  try {
+    const stop = deps.metrics.settleSeconds.startTimer()
+    const result = await retry(() => deps.frontier.settle(batch), { ...STORE_RETRY, signal: deps.signal })
+    stop()
+    remember(batch, deps.known)
+    deps.metrics.settled.inc(batch.length)
+    deps.metrics.admitted.inc(result.admitted)
+    deps.metrics.rejected.inc({ reason: 'known' }, result.known)
+    deps.metrics.stale.inc(result.refusedStale)
+    deps.onProgress()
+    return batch.map(() => ({ ok: true }))
+  } catch (error) {
+    if (deps.signal.aborted || (error instanceof CrawlError && error.disposition === 'retry')) throw error
+    // The database refuses something in here. Alone, each shows whether it is the one.
+    if (batch.length > 1) return (await Promise.all(batch.map((settlement) => settleBatch([settlement], deps)))).flat()
+    const reason =
+      error instanceof CrawlError
+        ? error
+        : new CrawlError('ERR_MESSAGE_INVALID', `Cannot settle outcome: ${String(error)}`, { cause: error })
+    return [{ ok: false, error: reason }]
+  }
+}
+
+/** What the commit made true. */
+function remember(batch: readonly Settlement[], known: KnownUrls): void {
+  for (const settlement of batch) {
+    if (settlement.kind !== 'url' || settlement.fate.kind !== 'done') continue
+    for (const candidate of settlement.fate.candidates) known.add(settlement.crawlId, candidate.fingerprint, candidate.depth)
+  }
+}
