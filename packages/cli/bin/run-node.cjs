@@ -1,6 +1,6 @@
 'use strict'
 // Plain JavaScript that Node 12 parses: it runs before a current Node is found.
-const { spawn } = require('node:child_process')
+const { spawn } = require('child_process')
 
 /** The oldest Node that runs Warren. */
 const NEEDED_MAJOR = 24
@@ -26,7 +26,7 @@ function pinnedNode(from) {
   const file = process.platform === 'win32' ? 'bin/node.exe' : 'bin/node'
   try {
     return require.resolve(`${name}/${file}`, { paths: [from] })
-  } catch (_error) {
+  } catch {
     return undefined
   }
 }
@@ -34,9 +34,9 @@ function pinnedNode(from) {
 /** True if a Ctrl-C typed by the user reaches our children without us: they are in the terminal's process group. */
 function hasTerminal() {
   try {
-    require('node:fs').closeSync(require('node:fs').openSync('/dev/tty', 'r'))
+    require('fs').closeSync(require('fs').openSync('/dev/tty', 'r'))
     return true
-  } catch (_error) {
+  } catch {
     return false
   }
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 'use strict'
 // The `warren` command. Plain JavaScript that Node 12 parses, so that an old Node can say what is missing instead of a syntax error.
-const { existsSync } = require('node:fs')
-const { join } = require('node:path')
-const { pathToFileURL } = require('node:url')
+const { existsSync } = require('fs')
+const { join } = require('path')
+const { pathToFileURL } = require('url')
 const { NEEDED_MAJOR, isCurrent, pinnedNode, runNode } = require('./run-node.cjs')
 
 const checkout = join(__dirname, '..', 'src', 'main.ts')

@@ -1,0 +1,57 @@
+'use strict'
+
+/** The flags of each command, with whether they take a value; a test compares `crawl` with the commander declarations. */
+const FLAGS = {
+  crawl: {
+    seeds: true,
+    out: true,
+    'max-pages': true,
+    'max-depth': true,
+    'max-time': true,
+    'max-bytes': true,
+    scope: true,
+    include: true,
+    exclude: true,
+    delay: true,
+    concurrency: true,
+    'host-concurrency': true,
+    rate: true,
+    'allow-address': true,
+    resolve: true,
+    contact: true,
+    'give-up': true,
+    again: false,
+  },
+  test: { long: false },
+  build: { pack: true },
+}
+
+/** Settings of npm itself that a user's .npmrc or environment may well hold; only npm's own command line tells them apart from ours. */
+const ALSO_OF_NPM = ['scope', 'include']
+
+/**
+ * One line with the right command if npm took flags that were meant for us, because `--` was missing; else undefined.
+ * npm hands such a flag down as `npm_config_<flag>`: with its value (npm up to 10), or as `true` with the value left among the arguments (npm 11).
+ */
+function swallowedFlags(command, args, env) {
+  const known = FLAGS[command] || {}
+  const taken = Object.keys(known).filter((flag) => {
+    const value = env[`npm_config_${flag.replace(/-/g, '_')}`]
+    return value !== undefined && value !== ''
+  })
+  if (taken.every((flag) => ALSO_OF_NPM.includes(flag))) return undefined
+  const rest = args.slice()
+  const words = taken.map((flag) => {
+    const value = env[`npm_config_${flag.replace(/-/g, '_')}`]
+    if (!known[flag]) return `--${flag}`
+    if (value !== 'true') return `--${flag} ${value.split('\n\n')[0]}`
+    const loose = taken.filter((other) => known[other]).length === 1 ? rest.findIndex((word) => !/^https?:/.test(word)) : -1
+    return `--${flag} ${loose < 0 ? '…' : rest.splice(loose, 1)[0]}`
+  })
+  const urls = rest.filter((word) => /^[a-z]+:\/\//.test(word))
+  const npm = command === 'test' ? 'npm test' : `npm run ${command}`
+  const many = taken.length > 1
+  return `npm kept ${taken.map((flag) => `--${flag}`).join(', ')} for itself: put -- before ${many ? 'them' : 'it'}, as in \`${[npm, '--'].concat(urls, words).join(' ')}\``
+}
+
+module.exports = { FLAGS, swallowedFlags }
