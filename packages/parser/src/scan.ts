@@ -1,0 +1,243 @@
+import { decodeHTML } from 'entities/decode'
+import { Findings } from './findings.ts'
+import { ForeignContent } from './foreign-content.ts'
+import { RawText } from './raw-text.ts'
+import { nameEnd, normalizeText, TagReader } from './tag-reader.ts'
+
+const BANG = 0x21
+const DASH = 0x2d
+const SLASH = 0x2f
+const QUESTION = 0x3f
+
+/** Names the scanner has to know, of the hundred and more it meets; the rest are only skipped. */
+const KNOWN =
+  'a area base col frame frameset html iframe link math meta noembed noframes plaintext script select style svg table template textarea title xmp'
+/** Bit n of entry c: a known name starts with the letter c and has n letters. Rules out nearly all tags without copying their names. */
+const SHAPES = new Int32Array(128)
+for (const name of KNOWN.split(' ')) SHAPES[name.charCodeAt(0)] = (SHAPES[name.charCodeAt(0)] as number) | (1 << name.length)
+
+/** In a select, parse5 closes the select at these, or keeps what we would read as raw text as markup. Source: 13.2.6.4.16 and .17. */
+const ENDS_SELECT = new Set(
+  (
+    'input keygen textarea caption table tbody tfoot thead tr td th title style iframe xmp noembed noframes plaintext svg math ' +
+    'frameset frame template'
+  ).split(' '),
+)
+
+/** Why the scanner cannot tell what parse5 would see. */
+export type Doubt = 'foreign' | 'frameset' | 'order' | 'plaintext' | 'select' | 'template'
+
+export interface Scan {
+  readonly findings: Findings
+  /** Set when the findings may differ from what a document would show; without `guess` the scan then stopped there. */
+  readonly doubt: Doubt | undefined
+}
+
+/**
+ * Reads a page in one pass, in document order, without building anything: what parse5 with scripting off would see, or a doubt.
+ * `agent` is the lower-case product token whose own robots meta counts. `guess`: go on after a doubt with the likeliest reading.
+ * Cost: linear in the page, whatever it contains; measured in bench/parse.ts.
+ */
+export function scan(html: string, options: { readonly agent: string; readonly guess?: boolean }): Scan {
+  return new Scanner(html, options.agent, options.guess ?? false).run()
+}
+
+class Scanner {
+  readonly #html: string
+  readonly #agent: string
+  readonly #guess: boolean
+  readonly #findings = new Findings()
+  readonly #tag: TagReader
+  readonly #raw: RawText
+  readonly #attribute: (name: string) => string | undefined
+  #doubt: Doubt | undefined
+  #templates = 0
+  #inSelect = false
+  #foreign: ForeignContent | undefined
+  /** After a table, what is misplaced moves in front of it, so order in the source is no longer order in the document. */
+  #sawTable = false
+  #firstBaseMoves = false
+  #firstTitleMoves = false
+
+  constructor(html: string, agent: string, guess: boolean) {
+    this.#html = html
+    this.#agent = agent
+    this.#guess = guess
+    this.#tag = new TagReader(html)
+    this.#raw = new RawText(html)
+    this.#attribute = (name) => this.#tag.attribute(name)
+  }
+
+  run(): Scan {
+    const html = this.#html
+    let at = html.indexOf('<')
+    while (at !== -1) {
+      const c = html.charCodeAt(at + 1)
+      let next: number
+      if (isLetter(c)) next = this.#startTag(at + 1)
+      else if (c === SLASH) next = isLetter(html.charCodeAt(at + 2)) ? this.#endTag(at + 2) : bogusCommentEnd(html, at)
+      else if (c === BANG) next = this.#markup(at)
+      else if (c === QUESTION) next = bogusCommentEnd(html, at)
+      else next = at + 1
+      if (next === -1 || (this.#doubt !== undefined && !this.#guess)) break
+      at = html.indexOf('<', next)
+    }
+    return { findings: this.#findings, doubt: this.#doubt }
+  }
+
+  /** `<!`: a comment, a CDATA section (foreign content only), a doctype or a bogus comment; the last two end at the first `>`. */
+  #markup(at: number): number {
+    const html = this.#html
+    if (html.charCodeAt(at + 2) === DASH && html.charCodeAt(at + 3) === DASH) return this.#raw.commentEnd(at)
+    if (this.#foreign !== undefined && html.startsWith('[CDATA[', at + 2)) return closedBy(html, ']]>', at + 9)
+    return bogusCommentEnd(html, at)
+  }
+
+  #startTag(nameStart: number): number {
+    const html = this.#html
+    const nameStop = nameEnd(html, nameStart)
+    const next = this.#tag.read(nameStop)
+    if (next === -1) return -1
+    if (this.#foreign !== undefined) return this.#foreignStart(this.#foreign, lowerCase(html.slice(nameStart, nameStop)), next)
+    if (this.#inSelect) return this.#startInSelect(lowerCase(html.slice(nameStart, nameStop)), next)
+    const length = nameStop - nameStart
+    const shapes = SHAPES[html.charCodeAt(nameStart) | 0x20] as number
+    return length < 10 && ((shapes >> length) & 1) === 1 ? this.#element(lowerCase(html.slice(nameStart, nameStop)), next) : next
+  }
+
+  /** An HTML element that may matter. Returns where to go on: behind its text, for those whose text is no markup. */
+  #element(name: string, next: number): number {
+    switch (name) {
+      case 'a':
+      case 'area':
+        if (this.#templates === 0) this.#findings.hyperlink(name, this.#tag.attribute('href'), this.#tag.attribute('rel'))
+        return next
+      case 'base':
+        if (this.#templates === 0) this.#base()
+        return next
+      case 'link':
+        if (this.#templates === 0) this.#findings.linkElement(this.#attribute)
+        return next
+      case 'meta':
+        if (this.#templates === 0) this.#findings.meta(this.#attribute, this.#agent)
+        return next
+      case 'html':
+        if (this.#templates === 0) this.#findings.html(this.#attribute)
+        return next
+      case 'title':
+        return this.#title(next)
+      case 'iframe':
+        if (this.#templates === 0) this.#findings.hyperlink('frame', this.#tag.attribute('src'), undefined)
+        return this.#raw.elementEnd(next, name)
+      case 'noembed':
+      case 'noframes':
+      case 'style':
+      case 'textarea':
+      case 'xmp':
+        return this.#raw.elementEnd(next, name)
+      case 'script':
+        return this.#raw.scriptEnd(next)
+      case 'template':
+        this.#templates++
+        return next
+      case 'select':
+        this.#inSelect = true
+        return next
+      case 'svg':
+      case 'math':
+        if (!this.#tag.selfClosing) this.#foreign = new ForeignContent(name)
+        return next
+      case 'table':
+        this.#sawTable = true
+        return next
+      case 'col':
+        // In a template it switches to a mode that ignores nearly everything, raw text elements too.
+        return this.#templates > 0 ? this.#unsure('template', next) : next
+      case 'frame':
+        if (this.#guess && this.#templates === 0) this.#findings.hyperlink('frame', this.#tag.attribute('src'), undefined)
+        return next // outside a frameset it is ignored
+      case 'frameset':
+        return this.#unsure('frameset', next)
+      case 'plaintext':
+        return this.#unsure('plaintext', this.#html.length)
+      default:
+        return next
+    }
+  }
+
+  #startInSelect(name: string, next: number): number {
+    if (ENDS_SELECT.has(name)) {
+      this.#inSelect = false
+      return this.#unsure('select', this.#guess ? this.#element(name, next) : next)
+    }
+    if (name === 'select') this.#inSelect = false
+    else if (name === 'script') return this.#raw.scriptEnd(next)
+    else if (name === 'html') return this.#element(name, next)
+    return next // options, and what is ignored
+  }
+
+  #foreignStart(foreign: ForeignContent, name: string, next: number): number {
+    if (!foreign.start(name, this.#tag.selfClosing)) {
+      this.#foreign = undefined
+      return this.#unsure('foreign', this.#guess ? this.#element(name, next) : next)
+    }
+    if (name === 'a' && foreign.isSvg && this.#templates === 0)
+      this.#findings.hyperlink('a', this.#tag.attribute('href') ?? this.#tag.attribute('xlink:href'), this.#tag.attribute('rel'))
+    return next
+  }
+
+  #endTag(nameStart: number): number {
+    const html = this.#html
+    const nameStop = nameEnd(html, nameStart)
+    const next = this.#tag.read(nameStop)
+    if (next === -1) return -1
+    if (this.#foreign !== undefined) {
+      const nested = this.#foreign.end(lowerCase(html.slice(nameStart, nameStop)))
+      if (!nested || this.#foreign.ended) this.#foreign = undefined
+      return nested ? next : this.#unsure('foreign', next)
+    }
+    if (this.#inSelect) {
+      const name = lowerCase(html.slice(nameStart, nameStop))
+      if (name === 'select') this.#inSelect = false
+      else if (ENDS_SELECT.has(name)) return this.#unsure('select', next)
+      return next
+    }
+    if (this.#templates > 0 && lowerCase(html.slice(nameStart, nameStop)) === 'template') this.#templates--
+    return next
+  }
+
+  #title(next: number): number {
+    const end = this.#raw.elementEnd(next, 'title')
+    if (this.#templates > 0) return end
+    if (this.#findings.title === undefined) {
+      this.#findings.titleText(decodeHTML(normalizeText(this.#html.slice(next, end))))
+      this.#firstTitleMoves = this.#sawTable
+    } else if (this.#firstTitleMoves) return this.#unsure('order', end)
+    return end
+  }
+
+  #base(): void {
+    const first = this.#findings.base === undefined
+    if (!first && this.#firstBaseMoves) this.#unsure('order', 0)
+    this.#findings.baseElement(this.#attribute)
+    if (first && this.#findings.base !== undefined) this.#firstBaseMoves = this.#sawTable
+  }
+
+  #unsure(doubt: Doubt, next: number): number {
+    this.#doubt ??= doubt
+    return next
+  }
+}
+
+const isLetter = (c: number): boolean => (c >= 0x61 && c <= 0x7a) || (c >= 0x41 && c <= 0x5a)
+
+const closedBy = (html: string, closer: string, from: number): number => {
+  const found = html.indexOf(closer, from)
+  return found === -1 ? -1 : found + closer.length
+}
+
+/** A bogus comment or doctype ends at the first `>`, wherever it stands (13.2.5.41, .53 to .68). */
+const bogusCommentEnd = (html: string, at: number): number => closedBy(html, '>', at + 2)
+
+/** A-Z only, as tokenizers do: String.toLowerCase would make a k of U+212A. */
+const lowerCase = (name: string): string => (/[A-Z]/.test(name) ? name.replace(/[A-Z]+/g, (upper) => upper.toLowerCase()) : name)
