@@ -6,6 +6,7 @@ export {
   defaultCrawlConfig,
   type FetchPolicy,
   type ScopeKind,
+  scopeKind,
 } from './crawl.ts'
 export { CrawlError, type Disposition, type ErrorCode, errorCodes } from './error.ts'
 export type {
