@@ -1,0 +1,6 @@
+export { freePorts } from './ports.ts'
+export { type RabbitMq, type RabbitOptions, startRabbitMq } from './rabbit.ts'
+export { SERVICES_VARIABLE, serveServices } from './services.ts'
+export { type TestDatabase, type TestDatabaseOptions, testDatabase } from './test-database.ts'
+export { type TestVhost, testVhost } from './test-vhost.ts'
+export { type Provisioned, type ProvisionOptions, provision, TOOLS, type ToolName } from './tools.ts'
