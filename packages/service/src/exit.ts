@@ -1,0 +1,43 @@
+import { CrawlError, type ErrorCode } from '@warren/protocol'
+
+/** The exit codes of every command; docs/exit-codes.md explains them. */
+export const EXIT = {
+  ok: 0,
+  bug: 1,
+  usage: 2,
+  noContact: 3,
+  unavailable: 4,
+  schema: 5,
+  output: 6,
+  noSeed: 7,
+  interrupted: 130,
+} as const
+
+/** How a process ends that met the error and could not go on. */
+const EXIT_OF: Record<ErrorCode, keyof typeof EXIT> = {
+  ERR_BROKER_DENIED: 'unavailable',
+  ERR_BROKER_REFUSED: 'unavailable',
+  ERR_BROKER_UNAVAILABLE: 'unavailable',
+  ERR_BROKER_UNROUTABLE: 'unavailable',
+  ERR_CONFIG_INVALID: 'usage',
+  ERR_CONTACT_MISSING: 'noContact',
+  ERR_CRAWL_CONFLICT: 'usage',
+  ERR_INPUT_INVALID: 'usage',
+  ERR_MESSAGE_INVALID: 'bug',
+  ERR_MESSAGE_VERSION: 'schema',
+  ERR_OUTPUT_BUSY: 'output',
+  ERR_OUTPUT_UNUSABLE: 'output',
+  ERR_SCHEMA_VERSION: 'schema',
+  ERR_SEEDS_UNREACHABLE: 'noSeed',
+  ERR_SERVICE_START: 'unavailable',
+  ERR_STORE_CONFLICT: 'unavailable',
+  ERR_STORE_DENIED: 'unavailable',
+  ERR_STORE_UNAVAILABLE: 'unavailable',
+}
+
+/** The exit code for an error that ends the process: several at once count as the first, what is no CrawlError as a bug. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CrawlError) return EXIT[EXIT_OF[error.code]]
+  if (error instanceof AggregateError && error.errors.length > 0) return exitCodeOf(error.errors[0])
+  return EXIT.bug
+}

@@ -1,0 +1,6 @@
+export { type ConfigSources, loadConfig } from './config.ts'
+export { EXIT, exitCodeOf } from './exit.ts'
+export { type HealthOptions, serveHealth } from './health.ts'
+export { createLogger, type Logger, type LoggerOptions } from './logger.ts'
+export { createMetrics, type HistogramOptions, type Metrics } from './metrics.ts'
+export { type Host, type RunMainOptions, runMain } from './run-main.ts'

@@ -1,0 +1,137 @@
+import { inspect } from 'node:util'
+import { ShutdownScope } from '@warren/async'
+import { CrawlError } from '@warren/protocol'
+import { EXIT, exitCodeOf } from './exit.ts'
+import { redact } from './redact.ts'
+
+/** npm and the terminal both deliver a Ctrl-C to us; people press it again later than this. */
+const SAME_INTERRUPT_MS = 300
+/** What is still running this long after the second signal will not end by itself. */
+const ABORT_GRACE_MS = 10_000
+/** A reader that does not read must not keep us. */
+const FLUSH_MS = 1_000
+
+interface Emitter {
+  on(event: string, listener: (detail: unknown) => void): unknown
+  off(event: string, listener: (detail: unknown) => void): unknown
+}
+
+interface Output extends Emitter {
+  write(text: string, written?: () => void): unknown
+}
+
+/** The parts of `process` that runMain touches; tests bring their own. */
+export interface Host extends Emitter {
+  exit(code: number): never
+  readonly stdout: Output
+  readonly stderr: Output
+}
+
+export interface RunMainOptions {
+  /** Default: this process. */
+  readonly host?: Host | undefined
+  /** Where the closing line goes. Default: the host's stderr. */
+  readonly stderr?: { write(text: string): unknown } | undefined
+}
+
+/**
+ * Runs a command to its exit code and ends the process with it.
+ * Signals: the first SIGINT, SIGTERM or SIGHUP drains, the second aborts, a third or 10 s end the process; two SIGINTs within
+ * 300 ms are one. Aborted, the exit code is 130 whatever `main` returns.
+ * Errors of `main`: a CrawlError is one line `warren: <message>` and its exit code; a cancellation by a signal 130; anything
+ * else, also an unhandled rejection or exception, is a bug: its stack and 1. A closed stdout or stderr is no error.
+ */
+export async function runMain(main: (shutdown: ShutdownScope) => Promise<number>, options: RunMainOptions = {}): Promise<never> {
+  const host = options.host ?? process
+  const stderr = options.stderr ?? host.stderr
+  await using cleanup = new AsyncDisposableStack()
+  const listen = (emitter: Emitter, event: string, listener: (detail: unknown) => void) => {
+    emitter.on(event, listener)
+    cleanup.defer(() => void emitter.off(event, listener))
+  }
+  const bug = (error: unknown) => {
+    report(error, stderr)
+    host.exit(EXIT.bug)
+  }
+  const ignoreClosedPipe = (error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) bug(error)
+  }
+  const shutdown = new ShutdownScope()
+  const signals = new Signals(shutdown, () => host.exit(EXIT.interrupted))
+  cleanup.use(signals)
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) listen(host, name, () => signals.receive(name))
+  for (const event of ['uncaughtException', 'unhandledRejection']) listen(host, event, bug)
+  for (const output of [host.stdout, host.stderr]) listen(output, 'error', ignoreClosedPipe)
+
+  const code = await ending(main, shutdown, stderr)
+  await Promise.all([flush(host.stdout), flush(host.stderr)])
+  return host.exit(code)
+}
+
+async function ending(
+  main: (shutdown: ShutdownScope) => Promise<number>,
+  shutdown: ShutdownScope,
+  stderr: { write(text: string): unknown },
+): Promise<number> {
+  try {
+    const code = await main(shutdown)
+    return shutdown.aborted.aborted ? EXIT.interrupted : code
+  } catch (error) {
+    const cancelled = shutdown.draining.aborted && (error === shutdown.draining.reason || error === shutdown.aborted.reason)
+    if (cancelled) return EXIT.interrupted
+    report(error, stderr)
+    return shutdown.aborted.aborted ? EXIT.interrupted : exitCodeOf(error)
+  }
+}
+
+/** Counts what the operator wants: drain, abort, end. */
+class Signals implements Disposable {
+  readonly #shutdown: ShutdownScope
+  readonly #end: () => void
+  #count = 0
+  #lastInterruptAt = Number.NEGATIVE_INFINITY
+  #grace: NodeJS.Timeout | undefined
+
+  constructor(shutdown: ShutdownScope, end: () => void) {
+    this.#shutdown = shutdown
+    this.#end = end
+  }
+
+  receive(name: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void {
+    if (name === 'SIGINT') {
+      const now = performance.now()
+      if (now - this.#lastInterruptAt < SAME_INTERRUPT_MS) return
+      this.#lastInterruptAt = now
+    }
+    this.#count++
+    const reason = new DOMException(`Stopped by ${name}`, 'AbortError')
+    if (this.#count === 1) this.#shutdown.drain(reason)
+    else if (this.#count > 2) this.#end()
+    else {
+      this.#shutdown.abort(reason)
+      this.#grace = setTimeout(this.#end, ABORT_GRACE_MS).unref()
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#grace)
+  }
+}
+
+/** Several errors at once are told one by one. */
+function report(error: unknown, stderr: { write(text: string): unknown }): void {
+  if (error instanceof AggregateError && error.errors.some((inner) => inner instanceof CrawlError)) {
+    for (const inner of error.errors) report(inner, stderr)
+    return
+  }
+  const text = error instanceof CrawlError ? error.message : `this is a bug, please report it\n${inspect(error)}`
+  stderr.write(redact(`warren: ${text}\n`))
+}
+
+async function flush(output: Output): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, FLUSH_MS)
+  output.write('', () => resolve()) // called in order, after all that was written before; also when the pipe is closed
+  await promise
+  clearTimeout(timer)
+}
