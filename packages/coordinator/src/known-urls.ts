@@ -5,13 +5,14 @@
  * Cost: one or two hash look-ups; about 130 bytes an entry.
  */
 export class KnownUrls {
-  readonly #capacity: number
+  /** Most entries of one generation. */
+  readonly #half: number
   #young = new Map<string, number>()
   #old = new Map<string, number>()
 
   /** `capacity`: entries of both generations together. */
   constructor(capacity: number) {
-    this.#capacity = Math.max(2, capacity)
+    this.#half = Math.max(1, Math.floor(capacity / 2))
   }
 
   /** True if nothing is gained by admitting this URL at this depth. */
@@ -37,7 +38,7 @@ export class KnownUrls {
   }
 
   #put(key: string, depth: number): void {
-    if (this.#young.size >= this.#capacity / 2) {
+    if (this.#young.size >= this.#half) {
       this.#old = this.#young
       this.#young = new Map()
     }
