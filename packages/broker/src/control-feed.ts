@@ -1,0 +1,59 @@
+import { type Control, decode } from '@warren/protocol'
+import type { ChannelModel } from 'amqplib'
+import type { BrokerEvent } from './broker.ts'
+import type { Topology } from './topology.ts'
+
+/** This process's own queue of controls, made anew on every connection; what was said meanwhile is said again within a second. */
+export class ControlFeed {
+  readonly #topology: Topology['control']
+  readonly #onEvent: (event: BrokerEvent) => void
+  readonly #listeners = new Set<(control: Control) => void>()
+  #attached: ChannelModel | undefined
+
+  constructor(topology: Topology, onEvent: (event: BrokerEvent) => void) {
+    this.#topology = topology.control
+    this.#onEvent = onEvent
+  }
+
+  async listen(listener: (control: Control) => void, model: ChannelModel | undefined): Promise<AsyncDisposable> {
+    const own = (control: Control) => listener(control) // the same function may listen twice
+    this.#listeners.add(own)
+    if (model !== undefined) await this.attach(model)
+    return { [Symbol.asyncDispose]: async () => void this.#listeners.delete(own) }
+  }
+
+  /** Does nothing while nobody listens. */
+  async attach(model: ChannelModel): Promise<void> {
+    if (this.#listeners.size === 0 || this.#attached === model) return
+    this.#attached = model
+    const { exchange, queue } = this.#topology
+    try {
+      const channel = await model.createChannel()
+      channel.on('error', () => {}) // `close` follows
+      channel.once('close', () => {
+        if (this.#attached === model) this.#attached = undefined
+      })
+      const made = await channel.assertQueue(queue.name, { ...queue, arguments: { ...queue.arguments } })
+      await channel.bindQueue(made.queue, exchange.name, '')
+      await channel.consume(made.queue, (raw) => raw !== null && this.#tell(raw.content), { noAck: true })
+    } catch (error) {
+      this.#attached = undefined
+      throw error
+    }
+  }
+
+  #tell(content: Buffer): void {
+    let message: ReturnType<typeof decode>
+    try {
+      message = decode(content)
+      if (message.type !== 'control') throw new TypeError(`Cannot take ${message.type} message: it is no control`)
+    } catch (error) {
+      // Every process gets a copy every second: dead letters would only drown the others.
+      this.#onEvent({ type: 'control-ignored', error: error instanceof Error ? error : new Error(String(error)) })
+      return
+    }
+    const control = message
+    // In a microtask: a throw inside amqplib's callback would close the channel instead of ending the process.
+    for (const listener of this.#listeners) queueMicrotask(() => this.#listeners.has(listener) && listener(control))
+  }
+}
