@@ -31,7 +31,7 @@ async function main(command, args) {
     fail(`Cannot run on ${process.platform} ${process.arch} with Node ${process.version}: there is no Node binary for it on npm; install Node 24 or newer`)
   const separator = process.platform === 'win32' ? ';' : ':'
   const env = Object.assign({}, process.env, { PATH: `${join(root, 'node_modules', '.bin')}${separator}${process.env.PATH || ''}` })
-  runNode(node, [script].concat(command === 'crawl' ? ['crawl'] : [], args), env)
+  runNode(node, [script].concat(command === 'crawl' ? ['crawl'] : [], args), { env, underParent: process.env.npm_lifecycle_event !== undefined })
 }
 
 main(process.argv[2], process.argv.slice(3)).catch((error) => {

@@ -3,6 +3,7 @@ const { spawn } = require('child_process')
 const { createHash } = require('crypto')
 const fs = require('fs')
 const { join } = require('path')
+const { hasPinnedNode, pinnedNode } = require('../../packages/cli/bin/run-node.cjs')
 const { withLock } = require('./lock.cjs')
 const { progress } = require('./progress.cjs')
 
@@ -32,7 +33,7 @@ function readIfThere(file) {
  */
 function isCompleteTree(root) {
   const written = readIfThere(join(root, 'node_modules', '.package-lock.json'))
-  if (written === undefined) return false
+  if (written === undefined || !hasItsNode(root)) return false
   const there = JSON.parse(written).packages
   const wanted = JSON.parse(fs.readFileSync(join(root, 'package-lock.json'), 'utf8')).packages
   const isOurs = (list, value) => list === undefined || list.includes(value)
@@ -44,15 +45,19 @@ function isCompleteTree(root) {
   })
 }
 
+/** False if the Node binary for this machine should be in the tree and is not. */
+const hasItsNode = (root) => !hasPinnedNode() || pinnedNode(root) !== undefined
+
 /** Makes node_modules the full tree of package-lock.json, once, however many commands start at the same time. */
 async function ensureInstalled(root) {
   const stampFile = join(root, 'node_modules', '.warren-stamp')
   const wanted = wantedStamp(root)
-  if (readIfThere(stampFile) === wanted) return
+  const isReady = () => readIfThere(stampFile) === wanted && hasItsNode(root)
+  if (isReady()) return
   try {
-    await withLock(root, async () => {
-      if (readIfThere(stampFile) === wanted) return
-      if (!isCompleteTree(root)) await install(root)
+    await withLock(root, async (holdAlso) => {
+      if (isReady()) return
+      if (!isCompleteTree(root)) await install(root, holdAlso)
       fs.writeFileSync(stampFile, wanted)
     })
   } catch (error) {
@@ -61,9 +66,9 @@ async function ensureInstalled(root) {
   }
 }
 
-async function install(root) {
+async function install(root, holdAlso) {
   const report = progress('Installing the packages of package-lock.json (about 600 MB, half a minute)')
-  const { code, signal, output } = await npmCi(root)
+  const { code, signal, output } = await npmCi(root, holdAlso)
   if (code === 0) {
     report.done('Installed')
     return
@@ -74,7 +79,7 @@ async function install(root) {
 }
 
 /** Runs `npm ci` for the whole tree, whatever the user's settings leave out. Scripts are not needed and not run: the same tree for everybody. */
-function npmCi(root) {
+function npmCi(root, holdAlso) {
   const flags = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--no-engine-strict', '--loglevel=error']
   const underNpm = process.env.npm_execpath !== undefined && /npm-cli\.[cm]?js$/.test(process.env.npm_execpath)
   const command = underNpm ? process.env.npm_node_execpath || process.execPath : 'npm'
@@ -86,6 +91,7 @@ function npmCi(root) {
     stdio: ['ignore', 'pipe', 'pipe'],
     shell: !underNpm && process.platform === 'win32',
   })
+  if (child.pid !== undefined) holdAlso(child.pid)
   let output = ''
   const keep = (chunk) => {
     output = (output + chunk).slice(-20000)

@@ -38,9 +38,13 @@ function otherHolder(root, mine) {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** Runs `action` while no other process runs one under the lock of the folder `root`; waits for it, and says so. */
+/**
+ * Runs `action` while no other process runs one under the lock of the folder `root`; waits for it, and says so.
+ * `action` gets a function that makes a child a holder too: if we are killed, the lock lasts until that child has ended.
+ */
 async function withLock(root, action) {
-  const mine = `${PREFIX}${process.pid}-${startOf(process.pid)}`
+  const nameFor = (pid) => `${PREFIX}${pid}-${startOf(pid)}`
+  const mine = nameFor(process.pid)
   const file = join(root, mine)
   let told
   for (;;) {
@@ -56,7 +60,7 @@ async function withLock(root, action) {
     await pause(LOOK_AGAIN_MS * (0.5 + Math.random()))
   }
   try {
-    return await action()
+    return await action((pid) => fs.writeFileSync(join(root, nameFor(pid)), ''))
   } finally {
     fs.rmSync(file, { force: true })
   }
