@@ -87,9 +87,8 @@ export function parseRobots(bytes: Uint8Array): Robots {
   for (const text of lines(bytes)) {
     number++
     const line = parseLine(text)
-    switch (line?.field) {
-      case undefined:
-        break
+    if (line === undefined) continue
+    switch (line.field) {
       case 'user-agent':
         if (ruled) group = emptyGroup()
         ruled = false
@@ -111,7 +110,7 @@ export function parseRobots(bytes: Uint8Array): Robots {
         if (line.value !== '') sitemaps.add(utf8(line.value))
         break
       default:
-        line satisfies never
+        line.field satisfies never
     }
   }
   return robotsOf(mentions, [...sitemaps])
