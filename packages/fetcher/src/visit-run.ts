@@ -1,0 +1,296 @@
+import { Semaphore, sleep } from '@warren/async'
+import type { Broker } from '@warren/broker'
+import { CrawlError, type Message, type RobotsOutcome, type UrlOutcome, type UrlRef, type Visit, type VisitEnd } from '@warren/protocol'
+import type { Logger } from '@warren/service'
+import type { Connections, HostConnections } from './connections.ts'
+import type { CrawlStates } from './crawl-states.ts'
+import { type Exchanged, type ExchangeTools, exchange, type Order, type Starter } from './exchange.ts'
+import type { FetcherMetrics } from './metrics.ts'
+import type { Publisher } from './publisher.ts'
+import { requestHeaders } from './request-headers.ts'
+import { VisitReport } from './visit-report.ts'
+
+/** What all visits of a process share. */
+export interface VisitContext {
+  readonly broker: Pick<Broker, 'silentMs' | 'heartbeatMs'>
+  readonly publisher: Publisher
+  readonly connections: Connections
+  /** Requests in flight in the process. */
+  readonly slots: Semaphore
+  readonly tools: ExchangeTools
+  readonly crawls: CrawlStates
+  readonly metrics: FetcherMetrics
+  readonly logger: Logger
+  readonly publishGraceMs: number
+  readonly draining: AbortSignal
+  readonly aborted: AbortSignal
+}
+
+/** Why a visit ended before its work was done. `fence`: the broker was silent, so the visit may be somebody else's by now. */
+type StopReason = 'time' | 'fence' | 'crawl' | 'drain' | 'throttled' | 'unreachable' | 'failure'
+
+/**
+ * Runs one visit to its end: every URL is requested or given back, every result is confirmed, then the end is.
+ * Errors: ERR_MESSAGE_INVALID for a visit with URLs of another host; the broker's when results could not be published within the
+ * visit's time; `aborted.reason`.
+ */
+export async function runVisit(visit: Visit, receivedAt: number, context: VisitContext): Promise<void> {
+  const { hostKey, work } = visit
+  const origin = URL.parse(hostKey)?.origin
+  const stray = (work.kind === 'pages' ? work.urls : [work]).find(({ url }) => origin === undefined || !url.startsWith(`${origin}/`))
+  if (origin === undefined || stray !== undefined)
+    throw new CrawlError('ERR_MESSAGE_INVALID', `Cannot visit ${hostKey}: it is asked for ${stray?.url}`)
+  const run = new VisitRun(visit, receivedAt, context)
+  await run.withHost(origin, (host) => (work.kind === 'pages' ? run.pages(host, work.urls) : run.robots(host, work)))
+}
+
+/** Gives a visit back without a request. */
+export async function returnVisit(visit: Visit, ending: 'stopped' | 'abandoned', receivedAt: number, context: VisitContext): Promise<void> {
+  await new VisitRun(visit, receivedAt, context).end(ending, visit.work.kind === 'pages' ? visit.work.urls : [])
+}
+
+class VisitRun {
+  readonly #visit: Visit
+  readonly #context: VisitContext
+  readonly #startUntil: number
+  readonly #publishUntil: number
+  readonly #report = new VisitReport()
+  readonly #stopping = new AbortController()
+  /** With a delay, one start at a time: from its pace to its writing, however long it takes to connect. */
+  readonly #gate = new Semaphore(1)
+  readonly #publishing: Promise<void>[] = []
+  #lastStart = Number.NEGATIVE_INFINITY
+  #stopped: StopReason | undefined
+  #failure: unknown
+
+  constructor(visit: Visit, receivedAt: number, context: VisitContext) {
+    this.#visit = visit
+    this.#context = context
+    this.#startUntil = receivedAt + visit.runMs
+    this.#publishUntil = this.#startUntil + context.publishGraceMs
+  }
+
+  async withHost(origin: string, fn: (host: HostConnections) => Promise<void>): Promise<void> {
+    const { connections, crawls, draining } = this.#context
+    const host = connections.open(origin, this.#visit.policy)
+    const timer = setTimeout(() => this.#stop('time'), Math.max(0, this.#startUntil - performance.now()))
+    const onDrain = () => this.#stop('drain')
+    draining.addEventListener('abort', onDrain)
+    using _watching = crawls.onChange(() => {
+      if (!crawls.runs(this.#visit.crawlId)) this.#stop('crawl')
+    })
+    try {
+      await fn(host)
+    } finally {
+      clearTimeout(timer)
+      draining.removeEventListener('abort', onDrain)
+      connections.close(host)
+    }
+  }
+
+  async pages(host: HostConnections, urls: readonly UrlRef[]): Promise<void> {
+    const headers = requestHeaders(this.#visit.policy, 'page')
+    const left = urls.toReversed()
+    const work = async (): Promise<void> => {
+      const starter = new VisitStarter(this)
+      for (let ref = left.pop(); ref !== undefined; ref = left.pop()) {
+        const exchanged = await this.#request(host, { url: ref.url, purpose: 'page', headers, policy: this.#visit.policy }, starter)
+        if (exchanged === undefined) {
+          left.push(ref)
+          return
+        }
+        const room = await this.#context.publisher.reserve(exchanged.body?.byteLength ?? 0)
+        this.#publishing.push(this.#publishResult(ref, exchanged, room))
+      }
+    }
+    await Promise.all(
+      Array.from({ length: Math.min(this.#visit.pace.width, urls.length) }, () => work().catch((error) => this.#fail(error))),
+    )
+    await Promise.all(this.#publishing)
+    if (this.#failure !== undefined) throw this.#failure
+    await this.end(left.length === 0 ? 'finished' : 'stopped', left)
+  }
+
+  async robots(host: HostConnections, { url, askingHostId, hop }: Extract<Visit['work'], { kind: 'robots' }>): Promise<void> {
+    const { policy } = this.#visit
+    const order: Order = { url, purpose: 'robots', headers: requestHeaders(policy, 'robots'), policy }
+    const exchanged = await this.#request(host, order, new VisitStarter(this))
+    if (exchanged === undefined) return this.end('stopped', [])
+    const { result, body } = exchanged
+    const outcome: RobotsOutcome = {
+      ...this.#envelope('outcome'),
+      of: 'robots',
+      askingHostId,
+      hop,
+      result,
+      body: body === null ? null : Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64'),
+      report: this.#report.toReport(),
+    }
+    await this.#publish(outcome)
+    this.#context.metrics.visits.inc({ ending: 'finished' })
+  }
+
+  /** Tells that the visit is over and its host free. */
+  async end(ending: VisitEnd['ending'], unfetched: readonly UrlRef[]): Promise<void> {
+    const { hostKey, visitId } = this.#visit
+    const ids = unfetched.map(({ id }) => id)
+    await this.#publish({ ...this.#envelope('outcome'), of: 'visit', ending, unfetched: ids, report: this.#report.toReport() })
+    this.#context.metrics.visits.inc({ ending })
+    this.#context.logger.debug({ visitId, hostKey, ending, stopped: this.#stopped, unfetched: ids.length }, 'visit ended')
+  }
+
+  /** Everything that a start depends on, looked at in the same turn in which the request is written. */
+  mayStart(): boolean {
+    const { broker, crawls, draining, publisher } = this.#context
+    const now = performance.now()
+    if (now >= this.#startUntil) this.#stop('time')
+    else if (broker.silentMs() >= broker.heartbeatMs) this.#stop('fence')
+    else if (!crawls.runs(this.#visit.crawlId)) this.#stop('crawl')
+    else if (draining.aborted) this.#stop('drain')
+    // The last two only say: not yet. While a connection was made, a page may have been refused, or a slow answer stretched the pace.
+    return this.#stopped === undefined && publisher.open && now >= this.#nextStart()
+  }
+
+  written(nowMs: number): void {
+    this.#lastStart = nowMs
+    this.#report.requested()
+  }
+
+  /** One exchange, when its time has come; made a second time when it met a connection that its server had closed. */
+  async #request(host: HostConnections, order: Order, starter: VisitStarter): Promise<Exchanged | undefined> {
+    let stale = false
+    while (await this.#clear(starter)) {
+      const exchanged = await this.#exchange(host, order, starter)
+      if (exchanged === undefined) continue
+      this.#context.aborted.throwIfAborted() // it was cut, and means nothing
+      if (exchanged.stale && !stale) {
+        stale = true
+        continue
+      }
+      this.#take(exchanged, order)
+      return exchanged
+    }
+    this.#context.aborted.throwIfAborted()
+    return undefined
+  }
+
+  /** Waits until a request may start. False: the visit is stopped. */
+  async #clear(starter: VisitStarter): Promise<boolean> {
+    const { publisher } = this.#context
+    const { signal } = this.#stopping
+    try {
+      if (this.#visit.pace.delayMs > 0) {
+        starter.turn = await this.#gate.acquire({ signal })
+        for (let waitMs = this.#waitMs(); waitMs > 0; waitMs = this.#waitMs()) {
+          if (performance.now() + waitMs >= this.#startUntil) this.#stop('time') // it would wake up for nothing
+          await sleep(waitMs, { signal })
+        }
+      }
+      if (!publisher.open) await publisher.whenOpen({ signal })
+      if (this.#stopped === undefined) return true
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+    starter.endTurn()
+    return false
+  }
+
+  async #exchange(host: HostConnections, order: Order, starter: VisitStarter): Promise<Exchanged | undefined> {
+    const { slots, tools } = this.#context
+    const { signal } = this.#stopping
+    const slot = slots.tryAcquire() ?? (await slots.acquire({ signal }).catch(() => undefined)) // stopped while waiting
+    if (slot === undefined) return undefined
+    const connection = host.acquire()
+    try {
+      return await exchange(connection, order, starter, tools)
+    } finally {
+      host.release(connection)
+      slot[Symbol.dispose]()
+      starter.endTurn()
+    }
+  }
+
+  #take(exchanged: Exchanged, { url }: Order): void {
+    const { metrics, logger } = this.#context
+    metrics.exchanged(exchanged)
+    if (exchanged.unmapped !== undefined) {
+      metrics.unmapped.inc()
+      logger.warn({ url, error: exchanged.unmapped }, 'an error that the failure table lacks; taken as protocol')
+    }
+    const reason = this.#report.take(exchanged)
+    if (reason === 'throttled') metrics.throttled.inc()
+    if (reason !== undefined) this.#stop(reason)
+  }
+
+  async #publishResult(ref: UrlRef, { result, body, page }: Exchanged, room: Disposable): Promise<void> {
+    const outcome: UrlOutcome = { ...this.#envelope('outcome'), of: 'url', url: ref, result, facts: null, links: [] }
+    try {
+      if (!page || body === null || result.kind !== 'answer') await this.#publish(outcome)
+      else {
+        const { userAgent } = this.#visit.policy
+        await this.#publish({ ...this.#envelope('page'), url: ref, result, userAgent, body }).catch((error: unknown) => {
+          if (!(error instanceof CrawlError) || error.code !== 'ERR_MESSAGE_INVALID') throw error
+          this.#context.logger.warn({ url: ref.url, error: error.message }, 'a page that no broker takes; recorded without its links')
+          return this.#publish(outcome)
+        })
+      }
+    } catch (error) {
+      this.#fail(error)
+    } finally {
+      room[Symbol.dispose]()
+    }
+  }
+
+  #publish(message: Message): Promise<void> {
+    return this.#context.publisher.publish(message, { deadlineMs: this.#publishUntil })
+  }
+
+  /** The others end what they have under way, then the visit throws. */
+  #fail(error: unknown): void {
+    this.#failure ??= error
+    this.#stop('failure')
+  }
+
+  #stop(reason: StopReason): void {
+    if (this.#stopped !== undefined) return
+    this.#stopped = reason
+    this.#stopping.abort()
+  }
+
+  #waitMs(): number {
+    return this.#nextStart() - performance.now()
+  }
+
+  #nextStart(): number {
+    return this.#lastStart + this.#report.intervalMs(this.#visit.pace.delayMs)
+  }
+
+  #envelope<T extends 'page' | 'outcome'>(type: T) {
+    const { crawlId, hostId, visitId } = this.#visit
+    return { v: 1 as const, type, crawlId, hostId, visitId }
+  }
+}
+
+/** One worker's hand on the gate of its visit. */
+class VisitStarter implements Starter {
+  readonly #run: VisitRun
+  turn: Disposable | undefined
+
+  constructor(run: VisitRun) {
+    this.#run = run
+  }
+
+  mayStart(): boolean {
+    return this.#run.mayStart()
+  }
+
+  written(nowMs: number): void {
+    this.#run.written(nowMs)
+    this.endTurn()
+  }
+
+  endTurn(): void {
+    this.turn?.[Symbol.dispose]()
+    this.turn = undefined
+  }
+}
