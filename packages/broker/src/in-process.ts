@@ -134,8 +134,14 @@ class InProcessBroker implements Broker {
   }
 
   async depths(): Promise<Record<QueueName | 'dead', number>> {
+    const now = performance.now()
     const { visits, pages, outcomes } = this.#lanes
-    return { visits: visits.queue.count, pages: pages.queue.count, outcomes: outcomes.queue.count, dead: this.#dead.length }
+    return {
+      visits: visits.queue.countAt(now),
+      pages: pages.queue.countAt(now),
+      outcomes: outcomes.queue.countAt(now),
+      dead: this.#dead.length,
+    }
   }
 
   async deadLetters(limit: number): Promise<readonly DeadLetter[]> {

@@ -43,6 +43,12 @@ export class MemoryQueue {
     return this.#ready.length - this.#head + this.#returned.length
   }
 
+  /** `count` without those that have expired by `now`. */
+  countAt(now: number): number {
+    this.#expire(now)
+    return this.count
+  }
+
   /** False: full, nothing was taken. */
   push(message: Message, now: number): boolean {
     const weight = weightOf(message)
