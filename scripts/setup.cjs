@@ -18,7 +18,9 @@ function fail(message) {
 
 async function main(command, args) {
   if (Number(process.versions.node.split('.')[0]) < OLDEST_NODE)
-    fail(`Cannot set up on Node ${process.version} (${process.execPath}); it takes Node ${OLDEST_NODE} or newer, which then installs its own`)
+    fail(
+      `Cannot set up on Node ${process.version} (${process.execPath}); it takes Node ${OLDEST_NODE} or newer, which then installs its own`,
+    )
   const script = command === 'crawl' ? join(root, 'packages/cli/bin/warren.cjs') : join(root, 'scripts', `${command}.ts`)
   if (command === undefined || !existsSync(script)) fail(`Cannot run the command ${command}: there is no ${script}`)
   const swallowed = swallowedFlags(command, args, process.env)
@@ -28,10 +30,15 @@ async function main(command, args) {
 
   const node = pinnedNode(root) || (isCurrent() ? process.execPath : undefined)
   if (node === undefined)
-    fail(`Cannot run on ${process.platform} ${process.arch} with Node ${process.version}: there is no Node binary for it on npm; install Node 24 or newer`)
+    fail(
+      `Cannot run on ${process.platform} ${process.arch} with Node ${process.version}: there is no Node binary for it on npm; install Node 24 or newer`,
+    )
   const separator = process.platform === 'win32' ? ';' : ':'
   const env = Object.assign({}, process.env, { PATH: `${join(root, 'node_modules', '.bin')}${separator}${process.env.PATH || ''}` })
-  runNode(node, [script].concat(command === 'crawl' ? ['crawl'] : [], args), { env, underParent: process.env.npm_lifecycle_event !== undefined })
+  runNode(node, [script].concat(command === 'crawl' ? ['crawl'] : [], args), {
+    env,
+    underParent: process.env.npm_lifecycle_event !== undefined,
+  })
 }
 
 main(process.argv[2], process.argv.slice(3)).catch((error) => {

@@ -14,7 +14,9 @@ function expected(message, exitCode) {
 
 /** What the tree was made from: another lock file, system or processor needs another tree. */
 function wantedStamp(root) {
-  const lock = createHash('sha256').update(fs.readFileSync(join(root, 'package-lock.json'))).digest('hex')
+  const lock = createHash('sha256')
+    .update(fs.readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
   return JSON.stringify({ lock, platform: process.platform, arch: process.arch })
 }
 
@@ -61,7 +63,8 @@ async function ensureInstalled(root) {
       fs.writeFileSync(stampFile, wanted)
     })
   } catch (error) {
-    if (['EACCES', 'EPERM', 'EROFS'].includes(error.code)) throw expected(`Cannot write ${error.path}: ${error.code}; set-up needs a writable ${root}`)
+    if (['EACCES', 'EPERM', 'EROFS'].includes(error.code))
+      throw expected(`Cannot write ${error.path}: ${error.code}; set-up needs a writable ${root}`)
     throw error
   }
 }
@@ -80,11 +83,21 @@ async function install(root, holdAlso) {
 
 /** Runs `npm ci` for the whole tree, whatever the user's settings leave out. Scripts are not needed and not run: the same tree for everybody. */
 function npmCi(root, holdAlso) {
-  const flags = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--no-engine-strict', '--loglevel=error']
+  const flags = [
+    'ci',
+    '--ignore-scripts',
+    '--include=dev',
+    '--include=optional',
+    '--no-audit',
+    '--no-fund',
+    '--no-engine-strict',
+    '--loglevel=error',
+  ]
   const underNpm = process.env.npm_execpath !== undefined && /npm-cli\.[cm]?js$/.test(process.env.npm_execpath)
   const command = underNpm ? process.env.npm_node_execpath || process.execPath : 'npm'
   const env = Object.assign({}, process.env)
-  for (const name of Object.keys(env)) if (/^npm_config_(workspaces?|global|omit|only|production|dry_run|package_lock_only)$/.test(name)) delete env[name]
+  for (const name of Object.keys(env))
+    if (/^npm_config_(workspaces?|global|omit|only|production|dry_run|package_lock_only)$/.test(name)) delete env[name]
   const child = spawn(command, (underNpm ? [process.env.npm_execpath] : []).concat(flags), {
     cwd: root,
     env,

@@ -1,0 +1,29 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+
+export const root: string = join(import.meta.dirname, '..')
+
+/** Nothing is reported to anybody, and nothing but this process tree is used: no daemon, no remote cache. */
+export const quietEnvironment: NodeJS.ProcessEnv = {
+  ...process.env,
+  TURBO_TELEMETRY_DISABLED: '1',
+  DO_NOT_TRACK: '1',
+  TURBO_NO_UPDATE_NOTIFIER: '1',
+  TURBO_DAEMON: 'false',
+  npm_config_loglevel: 'silent', // a failed task says what failed; npm has nothing to add
+}
+
+/** Runs a tool of node_modules/.bin, or an absolute path, with our streams; resolves to its exit code, 1 if a signal ended it. */
+export function run(tool: string, args: readonly string[], env: NodeJS.ProcessEnv = quietEnvironment): Promise<number> {
+  const file = tool.startsWith('/') ? tool : join(root, 'node_modules', '.bin', tool)
+  const child = spawn(file, args, { cwd: root, stdio: 'inherit', env })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (code) => resolve(code ?? 1))
+  })
+}
+
+/** Runs tasks of turbo.json over all packages that have them; unchanged ones come from the cache. Resolves to the exit code. */
+export function turbo(...tasks: string[]): Promise<number> {
+  return run('turbo', ['run', ...tasks, '--output-logs=errors-only', '--log-order=grouped', '--continue=dependencies-successful'])
+}
