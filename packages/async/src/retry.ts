@@ -26,6 +26,9 @@ export interface RetryOptions extends BackoffOptions, Waiting {
   readonly clock?: Clock | undefined
 }
 
+/** Keeps 0 * 2^n from becoming 0 * Infinity; no wait is doubled that often. */
+const LARGEST_DOUBLING = 512
+
 /**
  * Milliseconds to wait after failed attempt number `attempt` (from 1): exponential with full jitter, uniform in
  * [0, min(maxMs, baseMs * 2^(attempt - 1))).
@@ -35,7 +38,7 @@ export function backoffMs(attempt: number, { baseMs, maxMs, random = Math.random
   checkCount('attempt', attempt, 1)
   checkMs('baseMs', baseMs)
   checkMs('maxMs', maxMs)
-  return random() * Math.min(maxMs, baseMs * 2 ** (attempt - 1))
+  return random() * Math.min(maxMs, baseMs * 2 ** Math.min(attempt - 1, LARGEST_DOUBLING))
 }
 
 /**

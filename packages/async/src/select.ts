@@ -7,7 +7,7 @@ export type Start<T> = (signal: AbortSignal) => Promise<T>
 /** A start whose value must not get lost: `giveBack` takes it when it comes although another branch was picked. */
 export interface Returnable<T> {
   readonly start: Start<T>
-  readonly giveBack: (value: T) => void
+  giveBack(value: T): void
 }
 
 /** What a select can wait on: a channel's receiver, a signal (its value is the reason), a promise factory. */
@@ -78,7 +78,7 @@ class Race<P> {
   }
 
   start(name: string, branch: Start<unknown> | Returnable<unknown>): void {
-    const { start, giveBack } = typeof branch === 'function' ? { start: branch, giveBack: undefined } : branch
+    const { start, giveBack } = typeof branch === 'function' ? { start: branch, giveBack: () => {} } : branch
     const run = async () => {
       let value: unknown
       try {
@@ -86,7 +86,7 @@ class Race<P> {
       } catch (error) {
         return this.#fail(error)
       }
-      if (!this.#pick(name, value)) giveBack?.(value)
+      if (!this.#pick(name, value)) giveBack(value)
     }
     this.#started = true
     this.#running.push(run())

@@ -1,0 +1,85 @@
+/*
+ * Seeded mutants, each of which one of these tests has killed:
+ * - a flush may be larger than maxCount
+ * - more flushes than the concurrency at once
+ * - the age counts from the last item instead of the oldest
+ * - the end of a flush does not start the next one (lost wake-up)
+ * - dispose does not flush what waits / does not wait for the flush under way
+ * - a withdrawn item is flushed nevertheless
+ * - results are handed out in reverse order
+ */
+import { Batcher, ManualClock } from '@warren/async'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+
+const arrival = fc.record({ pauseMs: fc.nat(40), withdraw: fc.boolean() })
+
+test('Batcher: every item is flushed once and in order, in time, within the limits, or withdrawn before', () =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.record({
+        maxCount: fc.integer({ min: 1, max: 4 }),
+        maxAgeMs: fc.nat(50),
+        concurrency: fc.integer({ min: 1, max: 3 }),
+        flushMs: fc.nat(60),
+      }),
+      fc.array(arrival, { maxLength: 25 }),
+      fc.nat(5),
+      async ({ maxCount, maxAgeMs, concurrency, flushMs }, arrivals, failEvery) => {
+        const clock = new ManualClock()
+        const flushed: number[] = []
+        const addedAt: number[] = []
+        const withdrawn = new Set<number>()
+        const busySince: number[] = [] // when all flushes were last taken: nothing can start then
+        let running = 0
+        let saturatedUntil = 0
+        let batches = 0
+        const batcher = new Batcher<number, string>({
+          maxCount,
+          maxAgeMs,
+          concurrency,
+          clock,
+          flush: async (items) => {
+            const batch = ++batches
+            expect(items.length).toBeLessThanOrEqual(maxCount)
+            expect(++running).toBeLessThanOrEqual(concurrency)
+            const oldest = addedAt[items[0] as number] as number
+            expect(clock.now()).toBeLessThanOrEqual(Math.max(oldest + maxAgeMs, saturatedUntil))
+            if (running === concurrency) busySince.push(clock.now())
+            flushed.push(...items)
+            await clock.sleep(flushMs)
+            if (running-- === concurrency) saturatedUntil = clock.now()
+            if (failEvery > 0 && batch % failEvery === 0) throw new Error(`batch ${batch}`)
+            return items.map((item) => `result ${item}`)
+          },
+        })
+        const outcomes: Promise<unknown>[] = []
+        for (const [item, { pauseMs, withdraw }] of arrivals.entries()) {
+          const controller = new AbortController()
+          addedAt.push(clock.now())
+          outcomes.push(batcher.add(item, { signal: controller.signal }).catch((error) => error))
+          await clock.advance(withdraw ? Math.floor(pauseMs / 2) : pauseMs)
+          if (!withdraw) continue
+          if (!flushed.includes(item)) withdrawn.add(item)
+          controller.abort('withdrawn')
+          await clock.advance(Math.ceil(pauseMs / 2))
+        }
+        let disposed = false
+        const disposing = batcher[Symbol.asyncDispose]().then(() => {
+          disposed = true
+          expect(running).toBe(0)
+        })
+        await clock.advance(0)
+        if (running > 0) expect(disposed).toBe(false)
+        await clock.advance((arrivals.length + 1) * (flushMs + 1))
+        await disposing
+        expect(flushed).toEqual([...arrivals.keys()].filter((item) => !withdrawn.has(item)))
+        for (const [item, outcome] of (await Promise.all(outcomes)).entries()) {
+          if (withdrawn.has(item)) expect(outcome).toBe('withdrawn')
+          else if (outcome instanceof Error) expect(outcome.message).toMatch(/^batch \d+$/)
+          else expect(outcome).toBe(`result ${item}`)
+        }
+        expect(clock.sleeping).toBe(0)
+      },
+    ),
+  ))

@@ -1,0 +1,71 @@
+import { channel, err, ok, type Permit, type Result, Semaphore, StateMachine, select, sleep, toMermaid, watch } from '@warren/async'
+import { expect, expectTypeOf, test } from 'vitest'
+
+// The compiler checks this file (tsc); running it only shows that the values are there.
+
+test('select: a branch name narrows its value', async () => {
+  const { sender, receiver } = channel<{ readonly url: string }>(1)
+  sender.trySend({ url: 'a' })
+  const semaphore = new Semaphore(1)
+  const picked = await select({
+    stop: new AbortController().signal,
+    task: receiver,
+    timer: (signal) => sleep(3_000, { signal }),
+    answer: async () => 42,
+    permit: { start: (signal) => semaphore.acquire({ signal }), giveBack: (permit: Permit) => permit[Symbol.dispose]() },
+  })
+  switch (picked.branch) {
+    case 'stop':
+      expectTypeOf(picked.value).toEqualTypeOf<unknown>()
+      break
+    case 'task':
+      expectTypeOf(picked.value).toEqualTypeOf<{ readonly url: string } | undefined>()
+      break
+    case 'timer':
+      expectTypeOf(picked.value).toEqualTypeOf<void>()
+      break
+    case 'answer':
+      expectTypeOf(picked.value).toEqualTypeOf<number>()
+      break
+    case 'permit':
+      expectTypeOf(picked.value).toEqualTypeOf<Permit>()
+      break
+    default:
+      expectTypeOf(picked).toBeNever()
+  }
+  expect(picked.branch).toBe('task')
+})
+
+test('Result: the value is out of reach until ok has been looked at', () => {
+  const parse = (text: string): Result<number, 'no number'> => (Number.isNaN(Number(text)) ? err('no number') : ok(Number(text)))
+  const result = parse('7')
+  // @ts-expect-error not looked at
+  void result.value
+  if (result.ok) expectTypeOf(result.value).toEqualTypeOf<number>()
+  else expectTypeOf(result.error).toEqualTypeOf<'no number'>()
+  expect(result).toEqual({ ok: true, value: 7 })
+  expect(parse('x')).toEqual({ ok: false, error: 'no number' })
+})
+
+test('StateMachine: events and states are those of the table, and every step leads to a state', () => {
+  const machine = new StateMachine({ off: { on: 'lit' }, lit: { off: 'off' } }, 'off')
+  expectTypeOf(machine.state).toEqualTypeOf<'off' | 'lit'>()
+  // @ts-expect-error no such event
+  expect(() => machine.step('explode')).toThrow(RangeError)
+  // @ts-expect-error no such state
+  void new StateMachine({ off: { on: 'lit' } }, 'off')
+  // @ts-expect-error no such state
+  void toMermaid({ off: { on: 'lit' } })
+})
+
+test('channel: undefined is the end of the stream, so it is no value', () => {
+  // @ts-expect-error undefined cannot be sent
+  channel<number | undefined>(1)
+  expectTypeOf(channel<number>(1).receiver.recv).returns.toEqualTypeOf<Promise<number | undefined>>()
+})
+
+test('watch: a predicate that narrows narrows the value', () => {
+  const { receiver } = watch<'idle' | 'up'>('up')
+  const up = receiver.waitFor((state) => state === 'up')
+  expectTypeOf(up).toEqualTypeOf<Promise<'up'>>()
+})
