@@ -1,0 +1,75 @@
+import {
+  Batcher,
+  backoffMs,
+  channel,
+  chunked,
+  ManualClock,
+  mapConcurrent,
+  mapConcurrentOrdered,
+  Pacer,
+  retry,
+  Semaphore,
+  sleep,
+  TokenBucket,
+  withTimeout,
+} from '@warren/async'
+import { expect, test } from 'vitest'
+
+const batcher = (numbers: { maxCount?: number; maxAgeMs?: number; concurrency?: number }) =>
+  new Batcher<number, number>({ maxCount: 1, maxAgeMs: 1, flush: async (items) => items, ...numbers })
+const clock = new ManualClock()
+
+const counts: Record<string, (bad: number) => unknown> = {
+  capacity: (bad) => channel(bad),
+  permits: (bad) => new Semaphore(bad),
+  'permits (resize)': (bad) => new Semaphore(1).resize(bad),
+  weight: (bad) => new Semaphore(1).acquire({ weight: bad }),
+  'weight (try)': (bad) => new Semaphore(1).tryAcquire(bad),
+  limit: (bad) => mapConcurrent([], bad, async () => {}),
+  'limit (ordered)': (bad) => mapConcurrentOrdered([], bad, async () => {}),
+  size: (bad) => chunked([], bad).next(),
+  maxCount: (bad) => batcher({ maxCount: bad }),
+  concurrency: (bad) => batcher({ concurrency: bad }),
+  attempt: (bad) => backoffMs(bad, { baseMs: 1, maxMs: 1 }),
+  attempts: (bad) => retry(async () => {}, { attempts: bad, baseMs: 1, maxMs: 1 }),
+}
+
+const times: Record<string, (bad: number) => unknown> = {
+  ms: (bad) => sleep(bad),
+  'ms (clock)': (bad) => clock.sleep(bad),
+  'ms (advance)': (bad) => clock.advance(bad),
+  'ms (timeout)': (bad) => withTimeout(bad, async () => {}),
+  intervalMs: (bad) => new Pacer({ intervalMs: bad }),
+  'ms (defer)': (bad) => new Pacer({ intervalMs: 1 }).defer(bad),
+  maxAgeMs: (bad) => batcher({ maxAgeMs: bad }),
+  baseMs: (bad) => backoffMs(1, { baseMs: bad, maxMs: 1 }),
+  maxMs: (bad) => backoffMs(1, { baseMs: 1, maxMs: bad }),
+  deadlineMs: (bad) => retry(async () => {}, { deadlineMs: bad, baseMs: 1, maxMs: 1 }),
+  ratePerSecond: (bad) => new TokenBucket({ ratePerSecond: bad, burst: 1 }),
+  burst: (bad) => new TokenBucket({ ratePerSecond: 1, burst: bad }),
+  n: (bad) => new TokenBucket({ ratePerSecond: 1, burst: 1 }).take(bad),
+}
+
+const refusal = (name: string, bad: number) =>
+  new RegExp(`^Cannot use ${name.replace(/ \(.*/, '').replace('deadlineMs', '(deadlineMs|ms)')}: ${bad} is not an? `)
+
+test.each(Object.entries(counts))('%s: NaN, fractions, negative and infinite numbers are refused in one grammar', async (name, use) => {
+  for (const bad of [Number.NaN, 0.5, -1, Number.POSITIVE_INFINITY]) {
+    const call = async () => use(bad)
+    await expect(call()).rejects.toThrow(RangeError)
+    await expect(call()).rejects.toThrow(refusal(name, bad))
+  }
+})
+
+test.each(Object.entries(times))('%s: NaN, negative and infinite numbers are refused in one grammar', async (name, use) => {
+  for (const bad of [Number.NaN, -1, Number.POSITIVE_INFINITY]) {
+    const call = async () => use(bad)
+    await expect(call()).rejects.toThrow(RangeError)
+    await expect(call()).rejects.toThrow(refusal(name, bad))
+  }
+})
+
+test('a request that could never be met is refused instead of waiting for ever', async () => {
+  await expect(new Semaphore(2).acquire({ weight: 3 })).rejects.toThrow('Cannot use weight: 3 is not an integer <= 2, the size')
+  await expect(new TokenBucket({ ratePerSecond: 1, burst: 2 }).take(3)).rejects.toThrow('Cannot use n: 3 is not a number <= 2, the burst')
+})

@@ -1,0 +1,154 @@
+import {
+  Batcher,
+  channel,
+  chunked,
+  ManualClock,
+  mapConcurrent,
+  mapConcurrentOrdered,
+  Pacer,
+  retry,
+  Semaphore,
+  select,
+  sleep,
+  TaskGroup,
+  TokenBucket,
+  watch,
+  withTimeout,
+  yieldNow,
+} from '@warren/async'
+import { describe, expect, test } from 'vitest'
+import { listenerCount, turn } from './turn.ts'
+
+/** A call that waits, and what makes it go on. */
+interface Case {
+  readonly wait: (signal: AbortSignal) => Promise<unknown>
+  readonly proceed: () => unknown
+}
+
+const echo = async (items: readonly number[]) => items
+
+const cases: Record<string, () => Promise<Case> | Case> = {
+  'Clock.sleep': () => {
+    const clock = new ManualClock()
+    return { wait: (signal) => clock.sleep(5, { signal }), proceed: () => clock.advance(5) }
+  },
+  sleep: () => ({ wait: (signal) => sleep(1, { signal }), proceed: () => {} }),
+  withTimeout: () => {
+    const clock = new ManualClock()
+    return { wait: (signal) => withTimeout(9, (signal) => clock.sleep(5, { signal }), { signal, clock }), proceed: () => clock.advance(5) }
+  },
+  'Semaphore.acquire': () => {
+    const semaphore = new Semaphore(0)
+    return { wait: (signal) => semaphore.acquire({ signal }), proceed: () => semaphore.resize(1) }
+  },
+  'Sender.send': () => {
+    const { sender, receiver } = channel<number>(1)
+    sender.trySend(0)
+    return { wait: (signal) => sender.send(1, { signal }), proceed: () => receiver.tryRecv() }
+  },
+  'Receiver.recv': () => {
+    const { sender, receiver } = channel<number>(1)
+    return { wait: (signal) => receiver.recv({ signal }), proceed: () => sender.trySend(1) }
+  },
+  'WatchReceiver.changed': () => {
+    const { sender, receiver } = watch(0)
+    return { wait: (signal) => receiver.changed({ signal }), proceed: () => sender.send(1) }
+  },
+  'WatchReceiver.waitFor': () => {
+    const { sender, receiver } = watch(0)
+    return { wait: (signal) => receiver.waitFor((value) => value === 1, { signal }), proceed: () => sender.send(1) }
+  },
+  TaskGroup: () => {
+    const clock = new ManualClock()
+    const wait = async (signal: AbortSignal) => {
+      signal.throwIfAborted()
+      const group = new TaskGroup({ signal })
+      group.spawn((signal) => clock.sleep(5, { signal }))
+      await group.join()
+    }
+    return { wait, proceed: () => clock.advance(5) }
+  },
+  'Pacer.wait': async () => {
+    const clock = new ManualClock()
+    const pacer = new Pacer({ intervalMs: 5, clock })
+    await pacer.wait()
+    return { wait: (signal) => pacer.wait({ signal }), proceed: () => clock.advance(5) }
+  },
+  'TokenBucket.take': async () => {
+    const clock = new ManualClock()
+    const bucket = new TokenBucket({ ratePerSecond: 1_000, burst: 5, clock })
+    await bucket.take(5)
+    return { wait: (signal) => bucket.take(5, { signal }), proceed: () => clock.advance(5) }
+  },
+  retry: () => {
+    const clock = new ManualClock()
+    const wait = (signal: AbortSignal) =>
+      retry(async (_, attempt) => attempt > 1 || Promise.reject(new Error('no')), { baseMs: 5, maxMs: 5, deadlineMs: 9, signal, clock })
+    return { wait, proceed: () => clock.advance(5) }
+  },
+  'Batcher.add': () => {
+    const clock = new ManualClock()
+    const batcher = new Batcher<number, number>({ maxCount: 2, maxAgeMs: 5, flush: echo, clock })
+    return { wait: (signal) => batcher.add(1, { signal }), proceed: () => clock.advance(5) }
+  },
+  'Batcher with a signal': () => {
+    const clock = new ManualClock()
+    const wait = async (signal: AbortSignal) => {
+      signal.throwIfAborted()
+      await using batcher = new Batcher<number, number>({ maxCount: 2, maxAgeMs: 5, flush: echo, clock, signal })
+      await batcher.add(1)
+    }
+    return { wait, proceed: () => clock.advance(5) }
+  },
+  select: () => {
+    const { sender, receiver } = channel<number>(1)
+    const forever = (signal: AbortSignal) =>
+      new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    return { wait: (signal) => select({ receiver, forever }, { signal }), proceed: () => sender.trySend(1) }
+  },
+  yieldNow: () => ({ wait: (signal) => yieldNow({ signal }), proceed: () => {} }),
+  chunked: () => ({ wait: async (signal) => Array.fromAsync(chunked([1, 2, 3], 1, { signal })), proceed: () => {} }),
+  mapConcurrent: () => {
+    const clock = new ManualClock()
+    const wait = (signal: AbortSignal) =>
+      Array.fromAsync(mapConcurrent([1, 2, 3], 3, (ms, signal) => clock.sleep(ms, { signal }), { signal }))
+    return { wait, proceed: () => clock.advance(5) }
+  },
+  mapConcurrentOrdered: () => {
+    const clock = new ManualClock()
+    const wait = (signal: AbortSignal) =>
+      Array.fromAsync(mapConcurrentOrdered([3, 2, 1], 3, (ms, signal) => clock.sleep(ms, { signal }), { signal }))
+    return { wait, proceed: () => clock.advance(5) }
+  },
+}
+
+describe.each(Object.entries(cases))('%s', (_, make) => {
+  test('takes its listener off on the normal path', async () => {
+    const { wait, proceed } = await make()
+    const { signal } = new AbortController()
+    const call = wait(signal)
+    await turn()
+    await proceed()
+    await call
+    await turn()
+    expect(listenerCount(signal)).toBe(0)
+  })
+
+  test('rejects with the reason itself and takes its listener off when cancelled', async () => {
+    const { wait } = await make()
+    const controller = new AbortController()
+    const reason = { why: 'test' }
+    const call = wait(controller.signal)
+    controller.abort(reason)
+    await expect(call).rejects.toBe(reason)
+    await turn()
+    expect(listenerCount(controller.signal)).toBe(0)
+  })
+
+  test('looks at the signal first', async () => {
+    const { wait, proceed } = await make()
+    const reason = { why: 'test' }
+    await proceed()
+    await expect(wait(AbortSignal.abort(reason))).rejects.toBe(reason)
+  })
+})

@@ -1,0 +1,99 @@
+import { ManualClock, sleep, systemClock, withTimeout } from '@warren/async'
+import { afterEach, expect, test, vi } from 'vitest'
+import { listenerCount, turn } from './turn.ts'
+
+afterEach(() => vi.useRealTimers())
+
+test('sleep: longer than a timer can count, it still takes its time', async () => {
+  vi.useFakeTimers()
+  let awake = false
+  const ms = 2 ** 31 + 1_000
+  const sleeping = sleep(ms).then(() => {
+    awake = true
+  })
+  await vi.advanceTimersByTimeAsync(ms - 1)
+  expect(awake).toBe(false)
+  await vi.advanceTimersByTimeAsync(1)
+  await sleeping
+})
+
+test('sleep never ends before its time on its own clock', async () => {
+  for (let i = 0; i < 5; i++) {
+    const start = systemClock.now()
+    await sleep(1.7)
+    expect(systemClock.now() - start).toBeGreaterThanOrEqual(1.7)
+  }
+})
+
+test('sleep: a cancelled one leaves no timer behind', async () => {
+  vi.useFakeTimers()
+  const controller = new AbortController()
+  const sleeping = sleep(60_000, { signal: controller.signal })
+  expect(vi.getTimerCount()).toBe(1)
+  controller.abort('stop')
+  await expect(sleeping).rejects.toBe('stop')
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('ManualClock wakes in the order of the due times, also those who sleep again on the way', async () => {
+  const clock = new ManualClock()
+  const woken: string[] = []
+  const ticker = async () => {
+    for (let i = 0; i < 3; i++) {
+      await clock.sleep(10)
+      woken.push(`tick ${clock.now()}`)
+    }
+  }
+  const sleeper = async () => {
+    await clock.sleep(25)
+    woken.push(`sleeper ${clock.now()}`)
+  }
+  const both = Promise.all([sleeper(), ticker()])
+  await clock.advance(100)
+  await both
+  expect(woken).toEqual(['tick 10', 'tick 20', 'sleeper 25', 'tick 30'])
+  expect(clock.now()).toBe(100)
+})
+
+test('withTimeout: the caller sees TimeoutError, the function its signal, and an unheeding function is not waited for', async () => {
+  const clock = new ManualClock()
+  let seen: AbortSignal | undefined
+  const call = withTimeout(
+    100,
+    (signal) => {
+      seen = signal
+      return new Promise<never>(() => {})
+    },
+    { clock },
+  )
+  const outcome = expect(call).rejects.toMatchObject({ name: 'TimeoutError' })
+  await clock.advance(99)
+  expect(seen?.aborted).toBe(false)
+  await clock.advance(1)
+  await outcome
+  expect(seen?.reason).toMatchObject({ name: 'TimeoutError' })
+})
+
+test('withTimeout: the outer cancellation passes through untouched, and the timer goes', async () => {
+  const clock = new ManualClock()
+  const controller = new AbortController()
+  const reason = { why: 'shutdown' }
+  const call = withTimeout(100, (signal) => clock.sleep(50, { signal }), { clock, signal: controller.signal })
+  controller.abort(reason)
+  await expect(call).rejects.toBe(reason)
+  expect(clock.sleeping).toBe(0)
+})
+
+test('withTimeout: a value or a failure in time ends the timer', async () => {
+  const clock = new ManualClock()
+  const controller = new AbortController()
+  expect(await withTimeout(100, async () => 7, { clock, signal: controller.signal })).toBe(7)
+  await expect(withTimeout(100, () => Promise.reject(new Error('no')), { clock })).rejects.toThrow('no')
+  const throwing = (): Promise<never> => {
+    throw new Error('at once')
+  }
+  await expect(withTimeout(100, throwing, { clock })).rejects.toThrow('at once')
+  await turn()
+  expect(clock.sleeping).toBe(0)
+  expect(listenerCount(controller.signal)).toBe(0)
+})
