@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 
 export const root: string = join(import.meta.dirname, '..')
 
 /** Nothing is reported to anybody, and nothing but this process tree is used: no daemon, no remote cache. */
-export const quietEnvironment: NodeJS.ProcessEnv = {
+const quietEnvironment: NodeJS.ProcessEnv = {
   ...process.env,
+  PATH: `${join(root, 'node_modules', '.bin')}${delimiter}${process.env['PATH'] ?? ''}`,
   TURBO_TELEMETRY_DISABLED: '1',
   DO_NOT_TRACK: '1',
   TURBO_NO_UPDATE_NOTIFIER: '1',
@@ -13,13 +14,17 @@ export const quietEnvironment: NodeJS.ProcessEnv = {
   npm_config_loglevel: 'silent', // a failed task says what failed; npm has nothing to add
 }
 
-/** Runs a tool of node_modules/.bin, or an absolute path, with our streams; resolves to its exit code, 1 if a signal ended it. */
-export function run(tool: string, args: readonly string[], env: NodeJS.ProcessEnv = quietEnvironment): Promise<number> {
-  const file = tool.startsWith('/') ? tool : join(root, 'node_modules', '.bin', tool)
-  const child = spawn(file, args, { cwd: root, stdio: 'inherit', env })
+/** Runs a tool of node_modules/.bin or of the PATH with our streams; resolves to its exit code, 1 if a signal ended it. */
+export function run(tool: string, args: readonly string[]): Promise<number> {
+  const child = spawn(tool, args, { cwd: root, stdio: 'inherit', env: quietEnvironment })
+  const pass = () => child.kill('SIGTERM') // a Ctrl-C comes to the child from the terminal
+  process.on('SIGTERM', pass)
   return new Promise((resolve, reject) => {
     child.on('error', reject)
-    child.on('exit', (code) => resolve(code ?? 1))
+    child.on('exit', (code) => {
+      process.removeListener('SIGTERM', pass)
+      resolve(code ?? 1)
+    })
   })
 }
 
