@@ -30,7 +30,8 @@ interface Pending {
   readonly what: string
   readonly dueAt: number
   returned: boolean
-  settle(error: Error | undefined): void
+  /** `answered`: the broker said so. */
+  settle(error: Error | undefined, answered?: boolean): void
 }
 
 /** Either a channel that takes messages, or why there is none. */
@@ -138,8 +139,9 @@ export class Publisher {
         what,
         dueAt,
         returned: false,
-        settle: (error) => {
+        settle: (error, answered = false) => {
           if (!this.#pending.delete(messageId)) return
+          if (!answered) stats.unanswered++
           signal?.removeEventListener('abort', cancel)
           if (error === undefined) resolve()
           else reject(error)
@@ -154,7 +156,6 @@ export class Publisher {
           this.#confirmed(messageId, parcel, nack),
         )
       } catch (error) {
-        stats.unanswered++
         pending.settle(this.#unavailable(what, 'the connection was lost', error))
       }
       this.#arm()
@@ -169,16 +170,16 @@ export class Publisher {
       stats.refused++
       pending.settle(
         new CrawlError('ERR_BROKER_REFUSED', `Cannot publish ${what}: queue ${routingKey} at ${where} is full; try again later`),
+        true,
       )
     } else if (pending.returned) {
       stats.returned++
       onUnroutable()
-      pending.settle(
-        new CrawlError('ERR_BROKER_UNROUTABLE', `Cannot publish ${what}: there is no queue ${routingKey} at ${where}; it is declared anew`),
-      )
+      const why = `there is no queue ${routingKey} at ${where}; it is declared anew`
+      pending.settle(new CrawlError('ERR_BROKER_UNROUTABLE', `Cannot publish ${what}: ${why}`), true)
     } else {
       stats.confirmed++
-      pending.settle(undefined)
+      pending.settle(undefined, true)
     }
   }
 
