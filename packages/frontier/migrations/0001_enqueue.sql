@@ -1,0 +1,105 @@
+-- The steps that several calls share. Lock order of everything here and in the files that follow:
+--   crawls, claim lock (7001), leases, pending, host keys (inserts), urls, lowering lock (7002), hosts, visits, queues, counters;
+-- within each step the rows are locked by one sorted statement, or skipped when locked. A transaction is one call of one function.
+-- Host row: enqueue takes KEY SHARE, claim and visit ends NO KEY UPDATE, putting a host to sleep FOR UPDATE (excludes enqueue).
+-- Plans are forced to walk indexes: a plan made on an empty table must stay good when it holds ten million rows.
+set local search_path = frontier;
+--> statement-breakpoint
+-- Adds up counter changes. Locks: counters, sorted; always the last step of a call.
+create function count_up(p_deltas crawl_counts[]) returns void
+language sql volatile as $$
+  insert into frontier.crawl_counts as k
+  select crawl_id, depth, slot, sum(discovered), sum(queued), sum(leased), sum(done), sum(failed), sum(excluded), sum(bytes)
+    from unnest(p_deltas) group by crawl_id, depth, slot order by crawl_id, depth, slot
+  on conflict (crawl_id, depth, slot) do update set
+    discovered = k.discovered + excluded.discovered, queued = k.queued + excluded.queued, leased = k.leased + excluded.leased,
+    done = k.done + excluded.done, failed = k.failed + excluded.failed, excluded = k.excluded + excluded.excluded,
+    bytes = k.bytes + excluded.bytes
+$$;
+--> statement-breakpoint
+-- Changes of one kind for a set of URLs: +1 for each in the columns named '+', -1 in those named '-'.
+create function deltas(p_slot int, p_rows pending[], p_discovered int, p_queued int, p_leased int, p_done int, p_failed int, p_excluded int)
+returns crawl_counts[] language sql immutable as $$
+  select array_agg(row(crawl_id, depth, p_slot, n * p_discovered, n * p_queued, n * p_leased, n * p_done, n * p_failed, n * p_excluded, 0)
+                   ::frontier.crawl_counts)
+    from (select crawl_id, depth, count(*) as n from unnest(p_rows) group by crawl_id, depth) g
+$$;
+--> statement-breakpoint
+-- The only way into pending, at most once in a call: two such steps in one transaction deadlock with each other.
+-- Also wakes p_wake_hosts/p_wake_crawls, and locks the queues of p_ended hosts, whose visits the caller ended, in the same sorted step.
+-- Locks: hosts KEY SHARE (a host that is being put to sleep is waited for; a host asleep is then seen asleep by the statements that
+-- follow, because each has a new snapshot), queues. A host that is awake is not written.
+create function enqueue(p_rows pending[], p_wake_hosts int[], p_wake_crawls int[], p_ended int[]) returns void
+language plpgsql volatile as $$
+#variable_conflict use_column
+declare
+  v_hosts int[]; v_crawls int[]; v_ready boolean[]; v_at timestamptz[];
+begin
+  -- One entry per queue: is something claimable at once, else when is the first retry. A URL below the crawl's level is neither.
+  -- A level read too low cannot happen: it moves only when nothing at or above it is open, and what admits these rows is open.
+  select array_agg(g.host_id order by g.host_id, g.crawl_id), array_agg(g.crawl_id order by g.host_id, g.crawl_id),
+         array_agg(g.ready order by g.host_id, g.crawl_id), array_agg(g.at order by g.host_id, g.crawl_id)
+    into v_hosts, v_crawls, v_ready, v_at
+    from (
+      select host_id, crawl_id, bool_or(ready) as ready, min(at) as at
+        from (select p.host_id, p.crawl_id, p.retry_at as at,
+                     p.retry_at is null and (not c.by_level or p.depth <= c.level) as ready
+                from unnest(p_rows) p join crawls c on c.id = p.crawl_id
+              union all
+              select host_id, crawl_id, null, true from unnest(p_wake_hosts, p_wake_crawls) w(host_id, crawl_id)) r
+       group by host_id, crawl_id) g;
+
+  if v_hosts is not null then
+    perform 1 from hosts where id = any(v_hosts) order by id for key share;
+  end if;
+  if cardinality(p_rows) > 0 then
+    insert into pending select * from unnest(p_rows);
+  end if;
+  if v_hosts is not null then
+    insert into queues (host_id, crawl_id, due_at, asleep)
+    select g.host_id, g.crawl_id, case when g.ready then clock_timestamp() else coalesce(g.at, 'infinity') end, not g.ready
+      from unnest(v_hosts, v_crawls, v_ready, v_at) g(host_id, crawl_id, ready, at)
+     where not exists (select from queues q where q.host_id = g.host_id and q.crawl_id = g.crawl_id)
+     order by 1, 2
+    on conflict do nothing;
+  end if;
+  if v_hosts is not null or p_ended is not null then
+    perform 1
+       from (select host_id, crawl_id from unnest(v_hosts, v_crawls) g(host_id, crawl_id)
+             union
+             select host_id, crawl_id from queues where host_id = any(p_ended)) k
+       join queues q on q.host_id = k.host_id and q.crawl_id = k.crawl_id
+      where q.asleep or q.host_id = any(p_ended)
+      order by q.host_id, q.crawl_id for update of q;
+  end if;
+  if v_hosts is not null then
+    update queues q
+       set due_at = case when g.ready then clock_timestamp() else least(q.due_at, g.at) end, asleep = not g.ready
+      from unnest(v_hosts, v_crawls, v_ready, v_at) g(host_id, crawl_id, ready, at)
+     where q.host_id = g.host_id and q.crawl_id = g.crawl_id and q.asleep and (g.ready or g.at < q.due_at);
+  end if;
+end $$;
+--> statement-breakpoint
+-- Puts queues to sleep in which claim (or give-up) found nothing. The caller holds the hosts' row locks and has set due_at a second
+-- ahead. FOR UPDATE excludes an enqueue under way; skipped hosts are looked at again in that second. The look is a NEW statement, so it
+-- sees what an enqueue committed before the lock was taken: without either, a URL is queued in a host that nothing will ever wake.
+-- Locks: hosts FOR UPDATE SKIP LOCKED, queues (already the caller's).
+create function put_to_sleep(p_hosts int[], p_crawls int[]) returns void
+language plpgsql volatile as $$
+#variable_conflict use_column
+declare
+  v_held int[] := array(select id from hosts where id = any(p_hosts) order by id for update skip locked);
+  v_now timestamptz := clock_timestamp();
+begin
+  update queues q set due_at = e.at, asleep = e.at > v_now
+    from (select k.host_id, k.crawl_id,
+                 case when exists (select from pending p where p.host_id = k.host_id and p.crawl_id = k.crawl_id and p.retry_at is null
+                                      and (not c.by_level or p.depth <= c.level))
+                        or exists (select from robots_hops r where r.host_id = k.host_id and r.crawl_id = k.crawl_id and r.visit is null)
+                      then v_now
+                      else coalesce((select p.retry_at from pending p where p.host_id = k.host_id and p.crawl_id = k.crawl_id
+                                        and p.retry_at is not null order by p.retry_at limit 1), 'infinity') end as at
+            from unnest(p_hosts, p_crawls) k(host_id, crawl_id) join crawls c on c.id = k.crawl_id
+           where k.host_id = any(v_held)) e
+   where q.host_id = e.host_id and q.crawl_id = e.crawl_id;
+end $$;

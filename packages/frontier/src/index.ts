@@ -1,0 +1,8 @@
+export type { CatalogCursor, CatalogRow } from './catalog.ts'
+export type { ClaimedVisit, ClaimOptions, RobotsAccess } from './claim.ts'
+export type { Crawl } from './crawls.ts'
+export { type Frontier, type FrontierOptions, openFrontier, type StateChange } from './frontier.ts'
+export { type CrawlEvent, crawlLife } from './life.ts'
+export { migrate } from './migrate.ts'
+export type { Counts, Discrepancy, Waiting } from './reports.ts'
+export type { Candidate, Fate, RobotsResult, Settlement, SettleResult, Trouble } from './settle.ts'
