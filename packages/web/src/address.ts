@@ -1,5 +1,3 @@
-import ipaddr from 'ipaddr.js'
-
 /** A block of the registries below and whether what is in it is one place of the public Internet. */
 type Block = readonly [cidr: string, global: boolean]
 
@@ -50,6 +48,12 @@ const IPV6_BLOCKS: readonly Block[] = [
   ['3fff::/20', false], // documentation
 ]
 
+const OCTET = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)'
+const IPV4 = new RegExp(`^${OCTET}\\.${OCTET}\\.${OCTET}\\.${OCTET}$`)
+const IPV6_CHARS = /^[0-9a-f:.]{2,45}$/i
+/** A zone id names an interface of this machine: RFC 4007 11. */
+const ZONE = /%.+$/
+
 /** Bytes of a block's network and the length of its prefix in bits. */
 interface Prefix {
   readonly bytes: readonly number[]
@@ -60,6 +64,7 @@ interface Prefix {
 const compiled = (blocks: readonly Block[]) =>
   blocks.map(([cidr, global]) => ({ prefix: parsePrefix(cidr), global })).sort((a, b) => b.prefix.bits - a.prefix.bits)
 
+const V4_MAPPED: Prefix = { bytes: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0], bits: 96 } // RFC 4291 2.5.5.2
 const IPV4_TABLE = compiled(IPV4_BLOCKS)
 const IPV6_TABLE = compiled(IPV6_BLOCKS)
 const NAT64 = parsePrefix('64:ff9b::/96')
@@ -80,10 +85,22 @@ export function isGlobalAddress(address: string): boolean {
 
 /** The 4 or 16 bytes of an address; a v4-mapped one gives its 4. Undefined for anything else. */
 export function addressBytes(address: string): readonly number[] | undefined {
-  if (ipaddr.IPv4.isValidFourPartDecimal(address)) return ipaddr.IPv4.parse(address).toByteArray()
-  if (!address.includes(':') || !ipaddr.IPv6.isValid(address)) return undefined
-  const parsed = ipaddr.IPv6.parse(address)
-  return (parsed.isIPv4MappedAddress() ? parsed.toIPv4Address() : parsed).toByteArray()
+  const dotted = IPV4.exec(address)
+  if (dotted !== null) return dotted.slice(1).map(Number)
+  const bytes = ipv6Bytes(address.replace(ZONE, ''))
+  return bytes !== undefined && inPrefix(bytes, V4_MAPPED) ? bytes.slice(12) : bytes
+}
+
+/** The URL parser reads every spelling and writes one: groups in hex, the longest run of zeros as `::`. */
+function ipv6Bytes(address: string): readonly number[] | undefined {
+  if (!IPV6_CHARS.test(address)) return undefined
+  const canonical = URL.parse(`http://[${address}]/`)?.hostname.slice(1, -1)
+  if (canonical === undefined) return undefined
+  const [head, tail] = canonical.split('::', 2).map((part) => (part === '' ? [] : part.split(':')))
+  const zeros = new Array<string>(8 - (head?.length ?? 0) - (tail?.length ?? 0)).fill('0')
+  return [...(head ?? []), ...zeros, ...(tail ?? [])]
+    .map((group) => Number.parseInt(group, 16))
+    .flatMap((group) => [group >> 8, group & 0xff])
 }
 
 /** A CIDR block, or one address as the block of itself; a v4-mapped block becomes the IPv4 one. Errors: RangeError with the value. */

@@ -17,7 +17,7 @@ export interface RobotsPath {
 
 /** A pattern cut at its wildcards. */
 export interface RobotsPattern {
-  /** Octets of the pattern in the common spelling, wildcards included: the longer match is the more specific one. */
+  /** Octets of the pattern in the common spelling, wildcards included (a run of them is one): the longer match is the more specific one. */
   readonly octets: number
   /** It has wildcards, so that a match may read the whole path. */
   readonly wildcard: boolean
@@ -50,8 +50,8 @@ export function robotsPath(url: string): RobotsPath {
  */
 export function compileRobotsPattern(value: string): RobotsPattern | undefined {
   const anchored = value.endsWith('$')
-  const text = spellPattern(anchored ? value.slice(0, -1) : value)
-  const parts = text.replace(/\*+/g, '*').split('*')
+  const text = spellPattern(anchored ? value.slice(0, -1) : value).replace(/\*+/g, '*')
+  const parts = text.split('*')
   const head = parts[0] ?? ''
   const fixed = parts.reduce((sum, part) => sum + part.length, 0)
   if (value === '' || fixed > 3 * MAX_URL_CHARS) return undefined
