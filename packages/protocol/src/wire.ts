@@ -24,14 +24,14 @@ export function encode(message: Message): Buffer {
  */
 export function decode(bytes: Buffer): Message {
   const { json, rest } = split(bytes)
-  const schema = schemas[json['type'] as keyof typeof schemas]
-  if (schema === undefined) throw new CrawlError('ERR_MESSAGE_INVALID', `Cannot decode message: unknown type ${show(json['type'])}`)
+  const type = json['type']
+  if (!isType(type)) throw new CrawlError('ERR_MESSAGE_INVALID', `Cannot decode message: unknown type ${show(type)}`)
   if (json['v'] !== 1)
-    throw new CrawlError('ERR_MESSAGE_VERSION', `Cannot decode ${json['type']} message: version ${show(json['v'])}, this build reads 1`)
-  const parsed = schema.safeParse(json)
+    throw new CrawlError('ERR_MESSAGE_VERSION', `Cannot decode ${type} message: version ${show(json['v'])}, this build reads 1`)
+  const parsed = schemas[type].safeParse(json)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
-    throw new CrawlError('ERR_MESSAGE_INVALID', `Cannot decode ${json['type']} message: ${issue?.path.join('.')}: ${issue?.message}`)
+    throw new CrawlError('ERR_MESSAGE_INVALID', `Cannot decode ${type} message: ${issue?.path.join('.')}: ${issue?.message}`)
   }
   const message = parsed.data
   return message.type === 'page' ? { ...message, body: unpack(rest, json['packed'] === true, message.result.bodyBytes) } : message
@@ -70,5 +70,8 @@ function unpack(rest: Buffer, packed: boolean, bodyBytes: number): Uint8Array {
     throw new CrawlError('ERR_MESSAGE_INVALID', `Cannot decode page message: body has ${body.byteLength} bytes, header says ${bodyBytes}`)
   return body
 }
+
+/** By own properties: `constructor` is no type of message. */
+const isType = (type: unknown): type is keyof typeof schemas => typeof type === 'string' && Object.hasOwn(schemas, type)
 
 const show = (value: unknown): string => (JSON.stringify(value) ?? 'undefined').slice(0, 80)

@@ -1,3 +1,4 @@
+/// <reference path="./html-encoding-sniffer.d.ts" />
 import sniffHtmlEncoding from 'html-encoding-sniffer'
 import { charsetOf, isXhtml } from './content-type.ts'
 
