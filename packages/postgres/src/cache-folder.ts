@@ -1,12 +1,12 @@
 import { chmod, lstat, mkdir, realpath } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { CrawlError } from '@warren/protocol'
 import { errnoOf } from './fault.ts'
 
 /**
  * A folder of ours that outlives runs: root's must be one that every user can traverse, because its Postgres runs as another.
- * The first of the usual places that can be made and that nobody else could have prepared for us.
+ * `WARREN_CACHE_DIR`, or the first of the usual places that can be made and that nobody else could have prepared for us.
  * **Errors**: ERR_OUTPUT_UNUSABLE with what was wrong with each.
  */
 export async function cacheFolder(uid: number): Promise<string> {
@@ -26,6 +26,8 @@ export async function cacheFolder(uid: number): Promise<string> {
 }
 
 function candidates(uid: number): string[] {
+  const chosen = process.env['WARREN_CACHE_DIR']
+  if (chosen) return [resolve(chosen)]
   const shared = `/var/tmp/warren-${uid}`
   if (uid === 0) return ['/var/cache/warren', shared]
   return [join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'warren'), shared]

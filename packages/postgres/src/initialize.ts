@@ -5,21 +5,28 @@ import { join } from 'node:path'
 import { CrawlError } from '@warren/protocol'
 import { spawnAs } from './account.ts'
 import type { Binaries } from './binaries.ts'
-import { type Cluster, emptyData, writeWhole } from './cluster.ts'
+import { type Cluster, emptyData } from './cluster.ts'
 import { errnoOf, folderFault, serviceFault } from './fault.ts'
+import { writeWhole } from './files.ts'
 
 /** The only role: a superuser of its own cluster. */
 export const ROLE = 'warren'
 const MARKER = 'initialized.json'
 
+export interface InitializeOptions {
+  /** False: nothing needs to survive a power cut. */
+  readonly durable: boolean
+  readonly signal: AbortSignal | undefined
+}
+
 /**
  * Makes sure that the cluster is whole, and returns its password. The marker is written last, after initdb has synced its files:
  * data without it came from an interrupted initdb and is made anew. **Cost**: 0.5 s the first time.
  */
-export async function initialize(cluster: Cluster, binaries: Binaries, { signal }: { signal?: AbortSignal }): Promise<string> {
+export async function initialize(cluster: Cluster, binaries: Binaries, options: InitializeOptions): Promise<string> {
   try {
     const major = await markedMajor(cluster)
-    if (major === undefined) return await initdb(cluster, binaries, signal)
+    if (major === undefined) return await initdb(cluster, binaries, options)
     if (major === binaries.major) return (await readFile(join(cluster.home, 'password'), 'utf8')).trim()
     throw new CrawlError(
       'ERR_SERVICE_START',
@@ -40,7 +47,7 @@ async function markedMajor({ home }: Cluster): Promise<string | undefined> {
   }
 }
 
-async function initdb(cluster: Cluster, binaries: Binaries, signal: AbortSignal | undefined): Promise<string> {
+async function initdb(cluster: Cluster, binaries: Binaries, { durable, signal }: InitializeOptions): Promise<string> {
   const { home, data, account } = cluster
   await emptyData(cluster)
   const password = randomBytes(24).toString('base64url')
@@ -48,6 +55,7 @@ async function initdb(cluster: Cluster, binaries: Binaries, signal: AbortSignal 
   await writeWhole(passwordFile, `${password}\n`, 0o600)
   await chown(passwordFile, account.uid, account.gid) // initdb reads it
   const args = ['-D', data, '-U', ROLE, `--pwfile=${passwordFile}`, '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--no-instructions']
+  if (!durable) args.push('--no-sync')
   const { code, said } = await run(binaries.initdb, args, cluster, signal)
   if (code !== 0) throw serviceFault('create a database', home, said)
   await writeWhole(join(home, MARKER), `${JSON.stringify({ version: 1, postgres: binaries.major })}\n`)

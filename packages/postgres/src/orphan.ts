@@ -31,7 +31,7 @@ export async function readPostmasterPid(data: string): Promise<{ pid: number; da
  * Another process that got the old one's number is left alone, and the stale file removed.
  * **Errors**: ERR_SERVICE_START when it does not end. Cancel safety: yes.
  */
-export async function stopOrphan({ data, account }: Cluster, { signal }: { signal?: AbortSignal }): Promise<{ stopped?: number }> {
+export async function stopOrphan({ data, account }: Cluster, signal: AbortSignal | undefined): Promise<{ stopped?: number }> {
   const file = await readPostmasterPid(data)
   if (file === undefined || !(file.pid > 1) || !isAlive(file.pid)) return {}
   const found = await inspectProcess(file.pid)

@@ -8,8 +8,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { CrawlError } from '@warren/protocol'
 import { chooseAccount, spawnAs } from './account.ts'
 import { findBinaries } from './binaries.ts'
-import { type Cluster, placeCluster, removeCluster, writeWhole } from './cluster.ts'
-import { errnoOf, folderFault, logTail, serviceFault } from './fault.ts'
+import { type Cluster, placeCluster, removeCluster } from './cluster.ts'
+import { folderFault, logTail, serviceFault } from './fault.ts'
+import { unlessMissing, writeWhole } from './files.ts'
 import { lockFolder } from './folder-lock.ts'
 import { Guard } from './guard.ts'
 import { initialize, ROLE } from './initialize.ts'
@@ -50,17 +51,18 @@ const MAX_STARTS = 5
 export async function startPostgres(options: PostgresOptions, { signal }: { signal?: AbortSignal } = {}): Promise<PrivatePostgres> {
   signal?.throwIfAborted()
   const dir = resolve(options.dir)
-  const text = configuration({ ...EMBEDDED_SETTINGS, ...options.settings })
+  const settings = { ...EMBEDDED_SETTINGS, ...options.settings }
+  const text = configuration(settings)
   await using stack = new AsyncDisposableStack() // a failed start closes what was already open
   await makeFolder(dir)
   stack.use(lockFolder(dir))
   const { account, asRoot } = await chooseAccount(join(dir, 'data'))
   const cluster = await placeCluster(dir, account, asRoot)
   const binaries = await findBinaries(account)
-  const { stopped } = await stopOrphan(cluster, { ...(signal && { signal }) })
+  const { stopped } = await stopOrphan(cluster, signal)
   if (stopped !== undefined) options.logger?.info({ pid: stopped }, 'stopped the Postgres of an earlier run')
   signal?.throwIfAborted()
-  const password = await initialize(cluster, binaries, { ...(signal && { signal }) })
+  const password = await initialize(cluster, binaries, { durable: settings['fsync'] !== 'off', signal })
 
   const mark = `warren-${randomBytes(8).toString('hex')}`
   stack.use(await Guard.start(cluster, mark))
@@ -93,7 +95,7 @@ export async function removePostgres(dir: string): Promise<void> {
   const folder = resolve(dir)
   using _lock = lockFolder(folder)
   const { account, asRoot } = await chooseAccount(join(folder, 'data'))
-  await stopOrphan(await placeCluster(folder, account, asRoot), {})
+  await stopOrphan(await placeCluster(folder, account, asRoot), undefined)
   await removeCluster(folder)
 }
 
@@ -121,13 +123,11 @@ async function launch({ cluster, program, mark, text, signal }: Launch): Promise
     const port = await freePort()
     try {
       await writeWhole(file, `${text}port = ${port}\ncluster_name = '${mark}'\n`)
-      await rename(log, `${log}.old`).catch((error: unknown) => {
-        if (errnoOf(error) !== 'ENOENT') throw error
-      })
+      await rename(log, `${log}.old`).catch(unlessMissing)
     } catch (error) {
       throw folderFault(cluster.home, error)
     }
-    await using output = await open(log, 'a', 0o600)
+    await using output = await open(log, 'ax', 0o600) // new: nobody can have put a link there
     const child = spawn(program, ['-D', cluster.data, '-c', `config_file=${file}`, '-c', `cluster_name=${mark}`], {
       ...spawnAs(cluster.account),
       stdio: ['ignore', output.fd, output.fd],

@@ -1,0 +1,26 @@
+import { open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { errnoOf } from './fault.ts'
+
+/** Writes a file so that it is there whole, even after a power cut, or not at all. */
+export async function writeWhole(path: string, text: string, mode = 0o644): Promise<void> {
+  const partial = `${path}.part`
+  await rm(partial, { force: true })
+  await using file = await open(partial, 'wx', mode)
+  await file.writeFile(text)
+  await file.sync()
+  await rename(partial, path)
+  await using folder = await open(dirname(path), 'r')
+  await folder.sync()
+}
+
+/** For `mkdir(...).catch`: that it is there already is fine. */
+export const unlessThere = (error: unknown): void => {
+  if (errnoOf(error) !== 'EEXIST') throw error
+}
+
+/** For `readFile(...).catch`: undefined when there is no such file. */
+export const unlessMissing = (error: unknown): undefined => {
+  const errno = errnoOf(error)
+  if (errno !== 'ENOENT' && errno !== 'ENOTDIR') throw error
+}
