@@ -230,8 +230,8 @@ create type candidate as (crawl_id int, fp uuid, url text, host_id int, depth sm
 --> statement-breakpoint
 create type visit_end as (
   host_id int, visit uuid, ending text, unfetched bigint[], next_in_ms bigint, page_lease_ms bigint, mean_ms real,
-  trouble_kind text, trouble_code text, answered boolean);
+  trouble_kind text, trouble_code text, base_ms bigint, max_ms bigint, jitter real, floor_ms bigint, answered boolean);
 --> statement-breakpoint
 create type robots_result as (
   host_id int, visit uuid, crawl_id int, asking_host_id int, kind text, digest text, body text, ttl_ms bigint, crawl_delay_ms int,
-  retry_ms bigint, hop_url text, hop_key text, hop int, trouble_kind text, trouble_code text);
+  hop_url text, hop_key text, hop int, trouble_kind text, trouble_code text, base_ms bigint, max_ms bigint, jitter real, floor_ms bigint);

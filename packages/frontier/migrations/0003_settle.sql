@@ -64,6 +64,12 @@ begin
   changes := '{}'::crawl_counts[] || deltas(p_slot, kept, 0, 1, -1, 0, 0, 0) || deltas(p_slot, v_failed, 0, 0, -1, 0, 1, 0);
 end $$;
 --> statement-breakpoint
+-- How long a host in trouble is left alone: base_ms doubled for each trouble before this one, at most max_ms, times jitter; at least floor_ms.
+create function back_off(p_count int, p_base_ms bigint, p_max_ms bigint, p_jitter real, p_floor_ms bigint) returns interval
+language sql immutable as $$
+  select greatest(p_floor_ms, least(p_max_ms, p_base_ms * 2 ^ least(greatest(p_count, 1) - 1, 40)) * p_jitter) * interval '1 ms'
+$$;
+--> statement-breakpoint
 -- Counts visits without a usable answer. `unreachable` is judged by its own run of them, `refusing` by all, so that a host which alternates
 -- is given up too. robots.txt that cannot be had is trouble of the host that asked, whichever host the redirects led to.
 -- The caller holds the hosts' row locks. Returns the hosts in trouble.
@@ -230,6 +236,7 @@ begin
       into v_requeue
       from unnest(v_left, v_left_of) l(id, crawl_id, host_id, depth, chain, parent, attempt, crashes, retry_at, n)
      where p_fates[n] in ('retry', 'release');
+    v_changes := v_changes || deltas(p_slot, v_requeue, 0, 1, -1, 0, 0, 0);
   end if;
 
   -- 5. Host keys, then the links of the pages that passed the gate. An insert that conflicts burns an id, so known keys are left out.
@@ -288,8 +295,9 @@ begin
     if v_robots is not null then
       select array_agg(row(r.host_id, r.visit, r.crawl_id, r.asking_host_id,
                case when dead then 'unreachable' else r.kind end, r.digest, r.body, r.ttl_ms, r.crawl_delay_ms,
-               case when dead then 300000 else r.retry_ms end, r.hop_url, r.hop_key, r.hop,
-               coalesce(r.trouble_kind, 'unreachable'), coalesce(r.trouble_code, 'robots-unreachable'))::robots_result)
+               r.hop_url, r.hop_key, r.hop,
+               coalesce(r.trouble_kind, 'unreachable'), coalesce(r.trouble_code, 'robots-unreachable'),
+               coalesce(r.base_ms, 300000), coalesce(r.max_ms, 3600000), coalesce(r.jitter, 1), coalesce(r.floor_ms, 0))::robots_result)
         into v_answering
         from (select r.*, r.kind = 'hop' and exists (
                 select from hosts t join queues q on q.host_id = t.id and q.crawl_id = r.crawl_id and q.given_up is not null
@@ -303,11 +311,11 @@ begin
                                else r.kind end,
           robots_digest = case r.kind when 'rules' then r.digest when 'unreachable' then h.robots_digest end,
           robots_expires = case when r.kind <> 'unreachable' then v_now + r.ttl_ms * interval '1 ms'
-                                when h.robots_good_at > v_now - interval '30 days' then v_now + r.retry_ms * interval '1 ms'
+                                when h.robots_good_at > v_now - interval '30 days' then v_now
                                 else '-infinity' end,
           robots_good_at = case when r.kind = 'unreachable' then h.robots_good_at else v_now end,
           robots_retry_at = case when r.kind = 'unreachable' and (h.robots_good_at <= v_now - interval '30 days' or h.robots_good_at is null)
-                                 then v_now + r.retry_ms * interval '1 ms' end,
+                                 then v_now end,
           crawl_delay_ms = case r.kind when 'rules' then r.crawl_delay_ms when 'unreachable' then h.crawl_delay_ms end
         from unnest(v_answering) r where h.id = r.asking_host_id and r.kind <> 'hop';
       delete from robots_hops x using unnest(v_answering) r where x.asking_host_id = r.asking_host_id and r.kind <> 'hop';
@@ -321,6 +329,16 @@ begin
       v_asking := array(select asking_host_id from unnest(v_answering) where kind <> 'hop' and asking_host_id <> all(v_ended));
     end if;
     v_troubled := note_trouble(v_ends, v_answering, v_now);
+    -- Back-off by the count that the visit just raised: doubling, and never before a stated Retry-After.
+    update hosts h set next_at = greatest(h.next_at, v_now + back_off(h.trouble_count, e.base_ms, e.max_ms, e.jitter, e.floor_ms))
+      from unnest(v_ends) e where h.id = e.host_id and e.trouble_kind is not null;
+    -- robots.txt is asked for again by the same rule; until then the last good copy holds, or nothing of the host is claimed.
+    update hosts h set
+        robots_retry_at = case when h.robots_retry_at is not null then v_now + b.wait end,
+        robots_expires = case when h.robots_retry_at is null then v_now + b.wait else h.robots_expires end
+      from unnest(v_answering) r join hosts a on a.id = r.asking_host_id
+      cross join lateral (select back_off(a.trouble_count, r.base_ms, r.max_ms, r.jitter, r.floor_ms) as wait) b
+     where h.id = a.id and r.kind = 'unreachable';
   end if;
 
   -- 9. The one enqueue; then the queues of hosts that were freed, under the locks it took.

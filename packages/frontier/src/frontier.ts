@@ -8,9 +8,10 @@ import { codeVersion, databaseVersion, refuseNewer } from './migrate.ts'
 import {
   type Counts,
   type Discrepancy,
+  type Results,
   readAccountingGap,
   readCounts,
-  readFailures,
+  readResults,
   readTotals,
   readWaiting,
   verify,
@@ -29,6 +30,7 @@ export interface FrontierOptions {
 /** A crawl that changed its state by itself. */
 export interface StateChange {
   readonly crawlId: number
+  readonly name: string
   readonly from: CrawlState
   readonly to: CrawlState
   readonly reason: string | null
@@ -159,7 +161,7 @@ export class Frontier implements AsyncDisposable {
   /** Moves every unfinished crawl along: its clock, budgets, level, purge and completion. Call it about once a second. */
   async advance(): Promise<StateChange[]> {
     const changes: StateChange[] = []
-    for (const { id } of await this.crawls('unfinished')) {
+    for (const { id, name } of await this.crawls('unfinished')) {
       for (let step = 0; step < ADVANCE_STEPS; step++) {
         const [row] = await this.#db.call<{ before: CrawlState; after: CrawlState; reason: string | null; busy: boolean }>(
           'frontier.advance',
@@ -168,7 +170,7 @@ export class Frontier implements AsyncDisposable {
         )
         if (row === undefined) break // another coordinator does it
         const changed = row.before !== row.after
-        if (changed) changes.push({ crawlId: id, from: row.before, to: row.after, reason: row.reason })
+        if (changed) changes.push({ crawlId: id, name, from: row.before, to: row.after, reason: row.reason })
         if (!changed && !row.busy) break
       }
     }
@@ -196,8 +198,8 @@ export class Frontier implements AsyncDisposable {
     return readWaiting(this.#db, crawlId, limit)
   }
 
-  failures(crawlId: number): Promise<{ code: string; count: number }[]> {
-    return readFailures(this.#db, crawlId)
+  results(crawlId: number): Promise<Results> {
+    return readResults(this.#db, crawlId)
   }
 
   catalog(crawlId: number, cursor: CatalogCursor | null, limit: number): Promise<{ rows: CatalogRow[]; cursor: CatalogCursor | null }> {

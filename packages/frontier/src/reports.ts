@@ -1,6 +1,6 @@
-import { count, desc, eq, sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import type { Database } from './database.ts'
-import { crawlCounts, failures, visits } from './schema.ts'
+import { crawlCounts, visits } from './schema.ts'
 
 /** The accounting identity: discovered = queued + leased + done + failed + excluded, exact at every commit. */
 export interface Counts {
@@ -140,14 +140,21 @@ export function readWaiting(db: Database, crawlId: number, limit: number): Promi
   return db.call<Record<string, unknown> & Waiting>('frontier.read-waiting', WAITING, [crawlId, limit])
 }
 
-/** Failures by code, the commonest first. Cost: the crawl's failures. */
-export function readFailures(db: Database, crawlId: number): Promise<{ code: string; count: number }[]> {
-  return db.query('count failures', (orm) =>
-    orm
-      .select({ code: failures.code, count: count() })
-      .from(failures)
-      .where(eq(failures.crawlId, crawlId))
-      .groupBy(failures.code)
-      .orderBy(desc(count())),
-  )
+/** What came of the URLs of a crawl that ended: pages by status, failures by code, exclusions by rule. */
+export interface Results {
+  readonly statuses: Readonly<Record<string, number>>
+  readonly failures: Readonly<Record<string, number>>
+  readonly exclusions: Readonly<Record<string, number>>
+}
+
+const RESULTS = `
+select 'statuses' as kind, status::text as name, count(*) as n from frontier.catalog where crawl_id = $1 group by status
+union all select 'failures', code, count(*) from frontier.failures where crawl_id = $1 group by code
+union all select 'exclusions', rule, count(*) from frontier.exclusions where crawl_id = $1 group by rule`
+
+/** Cost: counts every ended URL of the crawl once; for summaries. */
+export async function readResults(db: Database, crawlId: number): Promise<Results> {
+  const rows = await db.call<{ kind: keyof Results; name: string; n: number }>('frontier.read-results', RESULTS, [crawlId])
+  const of = (kind: keyof Results) => Object.fromEntries(rows.filter((row) => row.kind === kind).map(({ name, n }) => [name, n]))
+  return { statuses: of('statuses'), failures: of('failures'), exclusions: of('exclusions') }
 }

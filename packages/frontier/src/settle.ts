@@ -31,8 +31,21 @@ export type Fate =
   /** Queued again as it was. */
   | { readonly kind: 'release' }
 
-/** A visit without a usable answer; counts towards giving the host up. */
-export type Trouble = { readonly kind: 'unreachable' | 'refusing'; readonly code: string }
+/** A fate that is no final answer. */
+export type UrlFate = Exclude<Fate, { kind: 'done' }>
+
+/**
+ * A visit without a usable answer; counts towards giving the host up, and moves the host: by `baseMs`, doubled for each trouble in a row
+ * before this one, at most `maxMs`, times `jitter` (0.5 to 1), and at least by `floorMs` (a stated Retry-After).
+ */
+export interface Trouble {
+  readonly kind: 'unreachable' | 'refusing'
+  readonly code: string
+  readonly baseMs: number
+  readonly maxMs: number
+  readonly jitter: number
+  readonly floorMs: number
+}
 
 interface OfVisit {
   readonly crawlId: number
@@ -58,7 +71,8 @@ export type RobotsResult =
       readonly crawlDelayMs: number | null
     }
   | { readonly kind: 'allow-all'; readonly ttlMs: number }
-  | { readonly kind: 'unreachable'; readonly retryMs: number }
+  /** Asked for again when the host's trouble lets it; until then the last good copy holds, for up to 30 days, or nothing is claimed. */
+  | { readonly kind: 'unreachable' }
   | { readonly kind: 'hop'; readonly url: CanonicalUrl; readonly hostKey: HostKey; readonly hop: number }
 
 export type Settlement =
@@ -171,6 +185,15 @@ async function run(db: Database, verb: string, values: readonly unknown[]): Prom
 
 const NO_LESSON = { unfetched: [], page_lease_ms: 0, mean_ms: null, trouble_kind: null, trouble_code: null, answered: false }
 
+const troubleColumns = (trouble: Trouble | null) => ({
+  trouble_kind: trouble?.kind ?? null,
+  trouble_code: trouble?.code ?? null,
+  base_ms: trouble === null ? null : Math.round(trouble.baseMs),
+  max_ms: trouble === null ? null : Math.round(trouble.maxMs),
+  jitter: trouble?.jitter ?? null,
+  floor_ms: trouble === null ? null : Math.round(trouble.floorMs),
+})
+
 function endRow(entry: Exclude<Settlement, { kind: 'url' }>) {
   // robots.txt that is redirected or out of reach answers nothing yet: only its end does.
   const usable = entry.kind === 'end' || entry.result.kind === 'rules' || entry.result.kind === 'allow-all'
@@ -182,8 +205,7 @@ function endRow(entry: Exclude<Settlement, { kind: 'url' }>) {
     next_in_ms: Math.round(entry.nextInMs),
     page_lease_ms: entry.kind === 'end' ? Math.round(entry.pageLeaseMs) : 0,
     mean_ms: entry.meanExchangeMs,
-    trouble_kind: entry.trouble?.kind ?? null,
-    trouble_code: entry.trouble?.code ?? null,
+    ...troubleColumns(entry.trouble),
     answered: entry.answered && usable,
   }
 }
@@ -200,12 +222,10 @@ function robotsRow({ hostId, visitId, crawlId, askingHostId, result, trouble }: 
       result.kind === 'rules' ? Buffer.from(result.body.buffer, result.body.byteOffset, result.body.byteLength).toString('base64') : null,
     ttl_ms: result.kind === 'rules' || result.kind === 'allow-all' ? Math.round(result.ttlMs) : null,
     crawl_delay_ms: result.kind === 'rules' && result.crawlDelayMs !== null ? Math.round(result.crawlDelayMs) : null,
-    retry_ms: result.kind === 'unreachable' ? Math.round(result.retryMs) : null,
     hop_url: result.kind === 'hop' ? result.url : null,
     hop_key: result.kind === 'hop' ? result.hostKey : null,
     hop: result.kind === 'hop' ? result.hop : 0,
-    trouble_kind: trouble?.kind ?? null,
-    trouble_code: trouble?.code ?? null,
+    ...troubleColumns(trouble),
   }
 }
 
