@@ -11,6 +11,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only; choose another folder',
   ENOSPC: 'the disk is full; free some space or choose another folder',
   EDQUOT: 'the disk quota is used up; free some space or choose another folder',
+  ENOENT: 'it cannot be made there; choose another folder',
   ENOTDIR: 'a part of the path is no folder; choose another folder',
   EEXIST: 'a file is in the way; choose another folder',
   ENAMETOOLONG: 'the path is too long; choose another folder',
@@ -34,12 +35,13 @@ export function serviceFault(what: string, dir: string, said: string, cause?: un
   const options = cause === undefined ? undefined : { cause }
   const tail = said.trim().split('\n').slice(-TAIL_LINES).join('\n  ')
   const lines = tail === '' ? '' : `\n  ${tail}`
-  if (/No space left on device|Disk quota exceeded/i.test(said))
+  if (/No space left on device|Disk quota exceeded/i.test(said)) {
     return new CrawlError(
       'ERR_OUTPUT_UNUSABLE',
-      `Cannot ${what} in ${dir}: the disk is full; free some space or choose another folder${lines}`,
+      `Cannot ${what} in ${dir}: the disk is full; free some space or choose another folder`,
       options,
     )
+  }
   return new CrawlError('ERR_SERVICE_START', `Cannot ${what} in ${dir}: ${remedyFor(said)}${lines}`, options)
 }
 

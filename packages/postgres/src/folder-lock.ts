@@ -1,4 +1,4 @@
-import { chownSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { accessSync, chownSync, constants, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { CrawlError } from '@warren/protocol'
@@ -32,11 +32,7 @@ export function lockFolder(dir: string): Disposable {
         },
       )
     }
-    throw errnoOf(cause) === undefined
-      ? new CrawlError('ERR_OUTPUT_UNUSABLE', `Cannot lock ${join(dir, 'lock')}: ${messageOf(cause)}; choose a folder on a local disk`, {
-          cause,
-        })
-      : folderFault(dir, cause)
+    throw lockFault(dir, cause)
   }
   const locked = database
   return {
@@ -46,6 +42,18 @@ export function lockFolder(dir: string): Disposable {
       locked.close()
     },
   }
+}
+
+/** SQLite says little about why a file cannot be opened; the folder itself says more. */
+function lockFault(dir: string, cause: unknown): unknown {
+  if (errnoOf(cause) !== undefined) return folderFault(dir, cause)
+  try {
+    accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    return folderFault(dir, error)
+  }
+  const message = `Cannot lock ${join(dir, 'lock')}: ${messageOf(cause)}; choose a folder on a local disk`
+  return new CrawlError('ERR_OUTPUT_UNUSABLE', message, { cause })
 }
 
 /** Root on a plain user's folder leaves files there that the user can lock and read again. */
