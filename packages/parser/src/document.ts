@@ -5,27 +5,27 @@ import { adapter as domAdapter, type Htmlparser2TreeAdapterMap } from 'parse5-ht
 import { type Attributes, Findings } from './findings.ts'
 
 /**
- * Tree builders look through the open elements at nearly every tag, so a page costs about (elements x depth).
- * 2e8 such steps take about half a second; 100 000 nested elements would take 5e9. A sum of the page alone, no clock:
- * the same page always ends the same way.
+ * A tree builder may make many more elements than a page has tags: 20 000 times `<p><font id=n>` opens every earlier font again
+ * in each paragraph, which makes 200 million and needs more memory than any machine has. Documents of real pages stay far below this.
+ * A count, not a clock: the same page always ends the same way.
  */
-const MAX_STEPS = 2e8
+const MAX_ELEMENTS = 200_000
 
-/** The page nests so deeply that building its document would cost more than `MAX_STEPS`. */
-export class TooDeep extends Error {
-  override readonly name = 'TooDeep'
+/** The document of the page would have more than `MAX_ELEMENTS` elements. */
+export class TooLarge extends Error {
+  override readonly name = 'TooLarge'
 }
 
 /**
  * The document that a browser with scripting off would build, as cheerio: parse5's tree in cheerio's node types.
  * Contents of templates are not in it. Attributes with a namespace keep their prefix (`xlink:href`).
- * Errors: TooDeep. Cost: about 60 times the scanner.
+ * Errors: TooLarge. Cost: about 60 times the scanner.
  */
 export function loadDocument(source: string): CheerioAPI {
   return load(parse(source, { scriptingEnabled: false, treeAdapter: guardedAdapter() }))
 }
 
-/** What the document of `source` says; the same as `scan` wherever that has no doubt. Errors: TooDeep. */
+/** What the document of `source` says; the same as `scan` wherever that has no doubt. Errors: TooLarge. */
 export function readDocument(source: string, agent: string): Findings {
   const $ = loadDocument(source)
   const findings = new Findings()
@@ -62,29 +62,20 @@ export function readDocument(source: string, agent: string): Findings {
   return findings
 }
 
-/** cheerio's tree adapter, with template contents kept apart as parse5 means them to be, and a limit on the work. */
+/** cheerio's tree adapter, with template contents kept apart as parse5 means them to be, and with a limit. */
 function guardedAdapter(): TreeAdapter<Htmlparser2TreeAdapterMap> {
   const contents = new WeakMap<object, Htmlparser2TreeAdapterMap['documentFragment']>()
-  let depth = 0
-  let steps = 0
+  let elements = 0
   return {
     ...domAdapter,
-    createElement: (name, namespace, attributes) =>
-      domAdapter.createElement(
-        name,
-        namespace,
-        attributes.map((each) => (each.prefix ? { ...each, name: `${each.prefix}:${each.name}` } : each)),
-      ),
+    createElement: (name, namespace, attributes) => {
+      if (++elements > MAX_ELEMENTS) throw new TooLarge(`Cannot build document: more than ${MAX_ELEMENTS} elements`)
+      const named = attributes.map((each) => (each.prefix ? { ...each, name: `${each.prefix}:${each.name}` } : each))
+      return domAdapter.createElement(name, namespace, named)
+    },
     setTemplateContent: (template, content) => {
       contents.set(template, content)
     },
     getTemplateContent: (template) => contents.get(template) ?? domAdapter.createDocumentFragment(),
-    onItemPush: () => {
-      steps += ++depth
-      if (steps > MAX_STEPS) throw new TooDeep('Cannot build document: its elements nest too deeply')
-    },
-    onItemPop: () => {
-      depth--
-    },
   }
 }

@@ -24,6 +24,7 @@ export class Findings {
   #base: string | undefined
   #canonical: string | undefined
   #refresh: string | undefined
+  #contested = 0
   readonly references: Reference[] = []
   /** Contents of robots meta elements with the agent they speak to, lower case ('robots' is everyone). */
   readonly robots: { readonly agent: string; readonly content: string }[] = []
@@ -44,6 +45,10 @@ export class Findings {
   get refresh(): string | undefined {
     return this.#refresh
   }
+  /** How often something was passed over because only the first of its kind counts: so often the order of elements mattered. */
+  get contested(): number {
+    return this.#contested
+  }
 
   /** An html start tag; a second one adds what the first lacks (13.2.6.4.7). */
   html(attribute: Attributes): void {
@@ -52,17 +57,20 @@ export class Findings {
 
   /** Text of a title element; the first one counts, even an empty one (3.1.5 document.title). */
   titleText(text: string): void {
-    this.#title ??= text
+    if (this.#title === undefined) this.#title = text
+    else this.#contested++
   }
 
   baseElement(attribute: Attributes): void {
-    this.#base ??= attribute('href')
+    const href = attribute('href')
+    if (this.#base === undefined) this.#base = href
+    else if (href !== undefined) this.#contested++
   }
 
   /** a and area with `href`, frame and iframe with `src`. */
   hyperlink(kind: 'a' | 'area' | 'frame', href: string | undefined, rel: string | undefined): void {
     if (href === undefined) return
-    this.references.push({ kind, href, nofollow: rel !== undefined && tokens(rel).includes('nofollow') })
+    this.references.push({ kind, href, nofollow: rel !== undefined && isNofollow(rel) })
   }
 
   linkElement(attribute: Attributes): void {
@@ -70,7 +78,10 @@ export class Findings {
     const href = rel === undefined ? undefined : attribute('href')
     if (rel === undefined || href === undefined) return
     const relations = tokens(rel)
-    if (relations.includes('canonical')) this.#canonical ??= href
+    if (relations.includes('canonical')) {
+      if (this.#canonical === undefined) this.#canonical = href
+      else this.#contested++
+    }
     if (isNavigational(relations)) this.references.push({ kind: 'link', href, nofollow: relations.includes('nofollow') })
   }
 
@@ -84,13 +95,21 @@ export class Findings {
 
   /** Only the first refresh with a valid time counts, even one without a URL (4.2.5.3, shared declarative refresh steps). */
   #refreshTo(content: string): void {
-    if (this.#refresh !== undefined) return
-    this.#refresh = parseRefresh(content)
-    if (this.#refresh) this.references.push({ kind: 'refresh', href: this.#refresh, nofollow: false })
+    const target = parseRefresh(content)
+    if (target === undefined) return
+    if (this.#refresh !== undefined) {
+      this.#contested++
+      return
+    }
+    this.#refresh = target
+    if (target) this.references.push({ kind: 'refresh', href: target, nofollow: false })
   }
 }
 
 /** Space-separated tokens, lower case (HTML Standard, infra 4.6). */
 export const tokens = (value: string): string[] => value.toLowerCase().split(/[\t\n\f\r ]+/)
+
+/** Most values of rel are shorter than the word. */
+const isNofollow = (rel: string): boolean => rel.length >= 8 && tokens(rel).includes('nofollow')
 
 export const isNavigational = (relations: readonly string[]): boolean => relations.some((relation) => NAVIGATIONAL.has(relation))

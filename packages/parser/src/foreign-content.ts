@@ -34,10 +34,15 @@ export class ForeignContent {
     return this.#open.length === 0
   }
 
+  /** Text and comments go on as before here; for everything else the standard and parse5 do not agree, or it is HTML again. */
+  get atIntegrationPoint(): boolean {
+    const current = this.#open.at(-1)
+    return current !== undefined && INTEGRATION[this.#root].has(current)
+  }
+
   /** A start tag `name` (lower case); false when it may not be a foreign element. */
   start(name: string, selfClosing: boolean): boolean {
-    const current = this.#open.at(-1)
-    if (BREAKOUT.has(name) || (current !== undefined && INTEGRATION[this.#root].has(current))) return false
+    if (BREAKOUT.has(name) || this.atIntegrationPoint) return false
     if (!selfClosing) this.#open.push(name)
     return true
   }

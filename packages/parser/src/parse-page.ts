@@ -1,6 +1,6 @@
 import type { Link } from '@warren/protocol'
 import { canonicalize, robotsDirectives } from '@warren/web'
-import { readDocument, TooDeep } from './document.ts'
+import { readDocument, TooLarge } from './document.ts'
 import { decodeBody } from './encoding.ts'
 import type { Findings } from './findings.ts'
 import { collectLinks, copy, documentBase } from './links.ts'
@@ -51,8 +51,8 @@ export interface ParsedPage {
   readonly robots: ReturnType<typeof robotsDirectives>
   /** Which reader was used: the scanner alone, or a document because the scanner had a doubt. */
   readonly reader: 'scan' | 'document'
-  /** Why a document was needed; 'too-deep' when even that could not be built, so that the scanner's best guess stands. */
-  readonly doubt: Doubt | 'too-deep' | null
+  /** Why a document was needed; 'too-large' or 'failed' when that could not be built either, so that the scanner's best guess stands. */
+  readonly doubt: Doubt | 'too-large' | 'failed' | null
 }
 
 /**
@@ -96,8 +96,11 @@ function read(text: string, agent: string): { findings: Findings } & Pick<Parsed
   try {
     return { findings: readDocument(text, agent), reader: 'document', doubt: scanned.doubt }
   } catch (error) {
-    if (!(error instanceof TooDeep)) throw error
-    return { findings: scan(text, { agent, guess: true }).findings, reader: 'scan', doubt: 'too-deep' }
+    return {
+      findings: scan(text, { agent, guess: true }).findings,
+      reader: 'scan',
+      doubt: error instanceof TooLarge ? 'too-large' : 'failed',
+    }
   }
 }
 

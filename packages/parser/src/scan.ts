@@ -7,11 +7,12 @@ import { nameEnd, normalizeText, TagReader } from './tag-reader.ts'
 const BANG = 0x21
 const DASH = 0x2d
 const SLASH = 0x2f
+const GT = 0x3e
 const QUESTION = 0x3f
 
 /** Names the scanner has to know, of the hundred and more it meets; the rest are only skipped. */
 const KNOWN =
-  'a area base col frame frameset html iframe link math meta noembed noframes plaintext script select style svg table template textarea title xmp'
+  'a area base frame frameset html iframe link math meta noembed noframes plaintext script select style svg table template textarea title xmp'
 /** Bit n of entry c: a known name starts with the letter c and has n letters. Rules out nearly all tags without copying their names. */
 const SHAPES = new Int32Array(128)
 for (const name of KNOWN.split(' ')) SHAPES[name.charCodeAt(0)] = (SHAPES[name.charCodeAt(0)] as number) | (1 << name.length)
@@ -23,6 +24,9 @@ const ENDS_SELECT = new Set(
     'frameset frame template'
   ).split(' '),
 )
+
+/** What opens and closes the parts of a table. In a template they may act on a table around it (parse5 looks through the template). */
+const TABLE_PARTS = new Set('caption col colgroup table tbody td tfoot th thead tr'.split(' '))
 
 /** Why the scanner cannot tell what parse5 would see. */
 export type Doubt = 'foreign' | 'frameset' | 'order' | 'plaintext' | 'select' | 'template'
@@ -52,12 +56,13 @@ class Scanner {
   readonly #attribute: (name: string) => string | undefined
   #doubt: Doubt | undefined
   #templates = 0
+  #tables = 0
+  /** A table began before the template we are in, and may still be open. */
+  #tableAround = false
   #inSelect = false
   #foreign: ForeignContent | undefined
-  /** After a table, what is misplaced moves in front of it, so order in the source is no longer order in the document. */
-  #sawTable = false
-  #firstBaseMoves = false
-  #firstTitleMoves = false
+  /** What was contested before the first table. What is misplaced in a table moves in front of it, and may then be the first after all. */
+  #contestedBeforeTable: number | undefined
 
   constructor(html: string, agent: string, guess: boolean) {
     this.#html = html
@@ -82,6 +87,7 @@ class Scanner {
       if (next === -1 || (this.#doubt !== undefined && !this.#guess)) break
       at = html.indexOf('<', next)
     }
+    if (this.#findings.contested > (this.#contestedBeforeTable ?? Number.POSITIVE_INFINITY)) this.#unsure('order', -1)
     return { findings: this.#findings, doubt: this.#doubt }
   }
 
@@ -89,7 +95,10 @@ class Scanner {
   #markup(at: number): number {
     const html = this.#html
     if (html.charCodeAt(at + 2) === DASH && html.charCodeAt(at + 3) === DASH) return this.#raw.commentEnd(at)
-    if (this.#foreign !== undefined && html.startsWith('[CDATA[', at + 2)) return closedBy(html, ']]>', at + 9)
+    if (this.#foreign !== undefined && html.startsWith('[CDATA[', at + 2)) {
+      const end = closedBy(html, ']]>', at + 9)
+      return this.#foreign.atIntegrationPoint ? this.#unsure('foreign', end) : end
+    }
     return bogusCommentEnd(html, at)
   }
 
@@ -100,6 +109,7 @@ class Scanner {
     if (next === -1) return -1
     if (this.#foreign !== undefined) return this.#foreignStart(this.#foreign, lowerCase(html.slice(nameStart, nameStop)), next)
     if (this.#inSelect) return this.#startInSelect(lowerCase(html.slice(nameStart, nameStop)), next)
+    if (this.#templates > 0) return this.#startInTemplate(lowerCase(html.slice(nameStart, nameStop)), next)
     const length = nameStop - nameStart
     const shapes = SHAPES[html.charCodeAt(nameStart) | 0x20] as number
     return length < 10 && ((shapes >> length) & 1) === 1 ? this.#element(lowerCase(html.slice(nameStart, nameStop)), next) : next
@@ -113,7 +123,7 @@ class Scanner {
         if (this.#templates === 0) this.#findings.hyperlink(name, this.#tag.attribute('href'), this.#tag.attribute('rel'))
         return next
       case 'base':
-        if (this.#templates === 0) this.#base()
+        if (this.#templates === 0) this.#findings.baseElement(this.#attribute)
         return next
       case 'link':
         if (this.#templates === 0) this.#findings.linkElement(this.#attribute)
@@ -139,6 +149,7 @@ class Scanner {
         return this.#raw.scriptEnd(next)
       case 'template':
         this.#templates++
+        this.#tableAround ||= this.#tables > 0
         return next
       case 'select':
         this.#inSelect = true
@@ -148,11 +159,9 @@ class Scanner {
         if (!this.#tag.selfClosing) this.#foreign = new ForeignContent(name)
         return next
       case 'table':
-        this.#sawTable = true
+        this.#tables++
+        this.#contestedBeforeTable ??= this.#findings.contested
         return next
-      case 'col':
-        // In a template it switches to a mode that ignores nearly everything, raw text elements too.
-        return this.#templates > 0 ? this.#unsure('template', next) : next
       case 'frame':
         if (this.#guess && this.#templates === 0) this.#findings.hyperlink('frame', this.#tag.attribute('src'), undefined)
         return next // outside a frameset it is ignored
@@ -163,6 +172,12 @@ class Scanner {
       default:
         return next
     }
+  }
+
+  /** `col` first in a template switches to a mode that ignores nearly everything, raw text elements too (13.2.6.4.18). */
+  #startInTemplate(name: string, next: number): number {
+    const strange = name === 'col' || (this.#tableAround && TABLE_PARTS.has(name))
+    return strange ? this.#unsure('template', next) : this.#element(name, next)
   }
 
   #startInSelect(name: string, next: number): number {
@@ -189,7 +204,7 @@ class Scanner {
   #endTag(nameStart: number): number {
     const html = this.#html
     const nameStop = nameEnd(html, nameStart)
-    const next = this.#tag.read(nameStop)
+    const next = html.charCodeAt(nameStop) === GT ? nameStop + 1 : this.#tag.read(nameStop)
     if (next === -1) return -1
     if (this.#foreign !== undefined) {
       const nested = this.#foreign.end(lowerCase(html.slice(nameStart, nameStop)))
@@ -202,25 +217,18 @@ class Scanner {
       else if (ENDS_SELECT.has(name)) return this.#unsure('select', next)
       return next
     }
-    if (this.#templates > 0 && lowerCase(html.slice(nameStart, nameStop)) === 'template') this.#templates--
+    if (this.#templates > 0) {
+      const name = lowerCase(html.slice(nameStart, nameStop))
+      if (this.#tableAround && TABLE_PARTS.has(name)) return this.#unsure('template', next)
+      if (name === 'template' && --this.#templates === 0) this.#tableAround = false
+    }
     return next
   }
 
   #title(next: number): number {
     const end = this.#raw.elementEnd(next, 'title')
-    if (this.#templates > 0) return end
-    if (this.#findings.title === undefined) {
-      this.#findings.titleText(decodeHTML(normalizeText(this.#html.slice(next, end))))
-      this.#firstTitleMoves = this.#sawTable
-    } else if (this.#firstTitleMoves) return this.#unsure('order', end)
+    if (this.#templates === 0) this.#findings.titleText(decodeHTML(normalizeText(this.#html.slice(next, end))))
     return end
-  }
-
-  #base(): void {
-    const first = this.#findings.base === undefined
-    if (!first && this.#firstBaseMoves) this.#unsure('order', 0)
-    this.#findings.baseElement(this.#attribute)
-    if (first && this.#findings.base !== undefined) this.#firstBaseMoves = this.#sawTable
   }
 
   #unsure(doubt: Doubt, next: number): number {
