@@ -42,9 +42,7 @@ async function* run<T, R>(
   ordered: boolean,
 ): AsyncGenerator<R, void, undefined> {
   signal?.throwIfAborted()
-  const left = new AbortController() // the caller has left the loop, or the outer signal aborted
-  const unlink = onAbort(signal, (reason) => left.abort(reason))
-  const group = new TaskGroup({ signal: left.signal })
+  const group = new TaskGroup({ signal })
   const input = new Input(source)
   const slots = new Fifo<Slot<R>>() // ordered: from start on; else from completion on
   let open = 0 // items between start and hand-over
@@ -86,19 +84,12 @@ async function* run<T, R>(
     throw group.signal.reason // cancelled while no call was in flight
   } finally {
     unwake()
-    left.abort()
-    await input.close()
-    await endQuietly(group, left.signal.reason)
-    unlink()
-  }
-}
-
-/** Awaits the calls that were in flight when the caller left the loop: their cancellation is no news, a failure is. */
-async function endQuietly(group: TaskGroup, reason: unknown): Promise<void> {
-  try {
-    await group[Symbol.asyncDispose]()
-  } catch (error) {
-    if (error !== reason) throw error
+    group.cancel()
+    try {
+      await input.close()
+    } finally {
+      await group[Symbol.asyncDispose]()
+    }
   }
 }
 

@@ -9,7 +9,8 @@ function oneError(failures: readonly unknown[]): unknown {
  * Tasks that live no longer than their scope. The first failure aborts the group's signal with that error as its reason;
  * all tasks are awaited; then the failure is thrown. A task that rejects with the signal's reason was cancelled, not failed.
  * When the outer signal aborts and a task was cancelled by it, `join` rejects with that reason.
- * Work of the scope's own that may fail belongs into `spawn`: leaving the scope by an error does not stop the tasks.
+ * Work of the scope's own that may fail belongs into `spawn`, or `cancel` into its `finally`: leaving the scope by an error
+ * does not stop the tasks.
  */
 export class TaskGroup implements AsyncDisposable {
   readonly signal: AbortSignal
@@ -20,6 +21,7 @@ export class TaskGroup implements AsyncDisposable {
   #running = 0
   #state: 'open' | 'joining' | 'over' = 'open'
   #cancelled = false
+  #stopped = false
   #joined = false
 
   constructor({ signal }: Waiting = {}) {
@@ -41,6 +43,13 @@ export class TaskGroup implements AsyncDisposable {
     void this.#run(fn)
   }
 
+  /** Stops the tasks that still run because the scope needs them no longer: `join` then ends well. */
+  cancel(): void {
+    if (this.signal.aborted) return
+    this.#stopped = true
+    this.#controller.abort(new DOMException('No longer needed', 'AbortError'))
+  }
+
   /**
    * Waits until every task has ended. Cancel safety: not cancellable, since that would leave orphans; abort the group's
    * outer signal. Errors: the failure, AggregateError for several, the outer signal's reason.
@@ -49,7 +58,7 @@ export class TaskGroup implements AsyncDisposable {
     this.#joined = true
     await this.#allEnded()
     if (this.#failures.length > 0) throw oneError(this.#failures)
-    if (this.#cancelled) throw this.signal.reason
+    if (this.#cancelled && !this.#stopped) throw this.signal.reason
   }
 
   /** As `join`, but silent about a failure that a `join` has reported. */

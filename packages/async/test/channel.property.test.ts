@@ -20,8 +20,8 @@ test('Channel: every value that was sent is received once, in order, whatever is
     fc.asyncProperty(
       fc.scheduler(),
       fc.integer({ min: 1, max: 3 }),
-      fc.array(fc.boolean(), { minLength: 1, maxLength: 15 }),
-      fc.array(fc.boolean(), { maxLength: 15 }),
+      fc.array(fc.boolean(), { minLength: 1, maxLength: 15, size: 'max' }),
+      fc.array(fc.boolean(), { maxLength: 15, size: 'max' }),
       async (s, capacity, sends, recvs) => {
         const { sender, receiver } = channel<number>(capacity)
         const received: number[] = []
@@ -64,7 +64,7 @@ const step = fc.record({
 
 test('Channel equals its model: a bounded buffer between two FIFO queues', () =>
   fc.assert(
-    fc.asyncProperty(fc.integer({ min: 1, max: 3 }), fc.array(step, { maxLength: 40 }), async (capacity, steps) => {
+    fc.asyncProperty(fc.integer({ min: 1, max: 3 }), fc.array(step, { maxLength: 40, size: 'max' }), async (capacity, steps) => {
       const { sender, receiver } = channel<number>(capacity)
       const model = {
         buffer: [] as number[],

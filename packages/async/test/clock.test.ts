@@ -6,6 +6,7 @@ afterEach(() => vi.useRealTimers())
 
 test('sleep: longer than a timer can count, it still takes its time', async () => {
   vi.useFakeTimers()
+  const timers = vi.spyOn(globalThis, 'setTimeout')
   let awake = false
   const ms = 2 ** 31 + 1_000
   const sleeping = sleep(ms).then(() => {
@@ -15,6 +16,8 @@ test('sleep: longer than a timer can count, it still takes its time', async () =
   expect(awake).toBe(false)
   await vi.advanceTimersByTimeAsync(1)
   await sleeping
+  expect(timers.mock.calls.map(([, delayMs]) => delayMs)).toEqual([2 ** 31 - 1, 1_001])
+  timers.mockRestore()
 })
 
 test('sleep never ends before its time on its own clock', async () => {

@@ -3,10 +3,10 @@
  * - one call more than the limit in flight
  * - results wait for the source's next item
  * - ordered results come as they are ready
- * - leaving the loop leaves calls in flight
+ * - leaving the loop does not abort the calls in flight / does not await them
  * - leaving the loop does not close the source
  * - a failing source is taken for its end
- * - a failure does not abort the other calls
+ * - the outer signal's listener stays / the outer signal is not passed on
  */
 import { channel, mapConcurrent, mapConcurrentOrdered } from '@warren/async'
 import fc from 'fast-check'
@@ -53,6 +53,7 @@ test('mapConcurrent: every result once, at most limit in flight, nothing in flig
         const map = ordered ? mapConcurrentOrdered : mapConcurrent
         const results: number[] = []
         let aborted = 0
+        let left = false
         const consume = async () => {
           const source = asyncSource ? asyncItems() : syncItems()
           const double = async (item: number, signal: AbortSignal) => {
@@ -60,6 +61,7 @@ test('mapConcurrent: every result once, at most limit in flight, nothing in flig
             try {
               await s.schedule(Promise.resolve('work'))
               if (signal.aborted) aborted++
+              else if (left) throw new Error('not told that nobody wants the result')
               signal.throwIfAborted()
               if (item === failAt) throw new Error('fn')
               return item * 2
@@ -69,7 +71,10 @@ test('mapConcurrent: every result once, at most limit in flight, nothing in flig
           }
           for await (const result of map(source, limit, double, { signal: controller.signal })) {
             results.push(result)
-            if (results.length === leaveAfter) return 'left'
+            if (results.length === leaveAfter) {
+              left = true
+              return 'left'
+            }
             await s.schedule(Promise.resolve('consume'))
           }
           return 'done'

@@ -38,7 +38,7 @@ class Failure extends Error {
 test('retry: tries until success, attempts, deadline, a fatal error or a cancellation, and waits no less than it was told to', () =>
   fc.assert(
     fc.asyncProperty(
-      fc.array(fc.constantFrom('plain', 'plain', 'plain', 'after', 'fatal'), { maxLength: 8 }),
+      fc.array(fc.constantFrom('plain', 'plain', 'plain', 'after', 'fatal'), { maxLength: 8, size: 'max' }),
       fc.record({
         attempts: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
         deadlineMs: fc.option(fc.nat(3_000), { nil: undefined }),
@@ -70,7 +70,8 @@ test('retry: tries until success, attempts, deadline, a fatal error or a cancell
             random: () => r,
             clock,
             signal: controller.signal,
-            retryable: (error) => error instanceof Failure && error.kind !== 'fatal',
+            retryable: (error) => !(error instanceof Failure && error.kind === 'fatal'),
+            onRetry: () => expect(controller.signal.aborted).toBe(false),
             retryAfterMs: (error) => (error instanceof Failure && error.kind === 'after' ? retryAfter : undefined),
           },
         ).then(

@@ -33,6 +33,25 @@ test('TaskGroup: tasks that end well although the group was aborted make it end 
   await group.join()
 })
 
+test('TaskGroup: cancelled by its own scope it ends well, a failure on the way out is still thrown', async () => {
+  const scope = async (task: (signal: AbortSignal) => Promise<void>) => {
+    await using group = new TaskGroup()
+    group.spawn(task)
+    group.cancel()
+  }
+  const untilAborted = async (signal: AbortSignal) => {
+    while (!signal.aborted) await turn()
+    signal.throwIfAborted()
+  }
+  await scope(untilAborted)
+  await expect(
+    scope(async (signal) => {
+      await untilAborted(signal).catch(() => {})
+      throw new Error('clean-up')
+    }),
+  ).rejects.toThrow('clean-up')
+})
+
 test('TaskGroup: nobody can spawn where nobody joins', async () => {
   const group = new TaskGroup()
   await group.join()

@@ -15,7 +15,7 @@ test('select: every value of every channel arrives once and in order, whatever i
     fc.asyncProperty(
       fc.scheduler(),
       fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 2, maxLength: 3 }),
-      fc.array(fc.boolean(), { maxLength: 20 }),
+      fc.array(fc.boolean(), { maxLength: 20, size: 'max' }),
       fc.boolean(),
       async (s, counts, cancels, fair) => {
         const channels = counts.map(() => channel<string>(1))
@@ -62,7 +62,14 @@ test('select: factories that were not picked are aborted and awaited, and what t
         let timerEnded = false
         let loserAborted = false
         const picked = await select({
-          permit: { start: (signal) => semaphore.acquire({ signal }), giveBack: (permit: Permit) => permit[Symbol.dispose]() },
+          permit: {
+            start: async (signal) => {
+              const permit = await semaphore.acquire({ signal })
+              await s.schedule(Promise.resolve('late')) // pays no heed to the signal any more
+              return permit
+            },
+            giveBack: (permit: Permit) => permit[Symbol.dispose](),
+          },
           timer: async (signal) => {
             running++
             await s.schedule(Promise.resolve('timer'))
