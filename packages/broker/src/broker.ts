@@ -8,10 +8,11 @@ export type QueueMessage<Q extends QueueName> = { visits: Visit; pages: Page; ou
 
 const QUEUE_OF = { visit: 'visits', page: 'pages', outcome: 'outcomes' } as const satisfies Record<string, QueueName>
 
-/** Where a message travels: its work queue, or every process for a control. */
-export const routeOf = (message: Message): QueueName | 'control' => (message.type === 'control' ? 'control' : QUEUE_OF[message.type])
+/** The queue of a work message; a control goes to every process instead. */
+export const queueOf = (message: Exclude<Message, Control>): QueueName => QUEUE_OF[message.type]
 
-const belongsTo = <Q extends QueueName>(queue: Q, message: Message): message is QueueMessage<Q> => routeOf(message) === queue
+const belongsTo = <Q extends QueueName>(queue: Q, message: Message): message is QueueMessage<Q> =>
+  message.type !== 'control' && queueOf(message) === queue
 
 /**
  * What a handler says of its message. `requeue` gives it back at once, to be delivered again, marked redelivered, perhaps to another
@@ -44,7 +45,10 @@ export const handleOf =
 export interface Consumer extends AsyncDisposable {
   /** At most `prefetch` handlers at once from now on; those in flight under the former number are not counted against the new one. */
   setPrefetch(prefetch: number): Promise<void>
-  /** Aborts, with the error as reason, when this consumer takes no more because a handler threw a `shutdown` error. The owner ends the process. */
+  /**
+   * Aborts, with the error as reason, when this consumer takes no more although nobody disposed it: a handler threw a `shutdown` error,
+   * or the broker refuses us for good. The owner ends the process.
+   */
   readonly failed: AbortSignal
 }
 

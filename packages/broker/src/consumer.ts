@@ -92,6 +92,13 @@ export class RabbitConsumer implements Consumer {
     }
   }
 
+  /** Takes no more and says why. The owner disposes. */
+  async fail(error: CrawlError): Promise<void> {
+    this.#failed.abort(error)
+    await this.#cancel()
+    this.#closing.abort()
+  }
+
   /** Idempotent. Waits for the handlers, also for those that were handed out while the cancel was under way. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#cancel()
@@ -134,7 +141,7 @@ export class RabbitConsumer implements Consumer {
         } else await this.attach(model)
         return this.#ground.onEvent({ type: 'resubscribed', queue: this.#queue, reason })
       } catch (error) {
-        if (error instanceof CrawlError && error.disposition === 'shutdown') return this.#fail(error)
+        if (error instanceof CrawlError && error.disposition === 'shutdown') return this.fail(error)
       }
       await pause(backoffMs(attempt, RESUBSCRIBE), this.#closing.signal)
     }
@@ -167,7 +174,7 @@ export class RabbitConsumer implements Consumer {
         },
       },
     )
-    if (verdict === 'requeue' && error instanceof CrawlError) await this.#fail(error) // before it is given back, or it came again
+    if (verdict === 'requeue' && error instanceof CrawlError) await this.fail(error) // before it is given back, or it came again
     await this.#execute(subscription, raw, verdict, error)
   }
 
@@ -202,11 +209,5 @@ export class RabbitConsumer implements Consumer {
       if (error instanceof IllegalOperationError) return false
       throw error
     }
-  }
-
-  async #fail(error: CrawlError): Promise<void> {
-    this.#failed.abort(error)
-    await this.#cancel()
-    this.#closing.abort()
   }
 }

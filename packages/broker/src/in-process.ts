@@ -15,7 +15,7 @@ import {
   QUEUES,
   type QueueMessage,
   type QueueName,
-  routeOf,
+  queueOf,
 } from './broker.ts'
 import { checkPrefetch, InFlight } from './in-flight.ts'
 import { DEFAULT_RETRY, judge, pause, type RetryPolicy } from './judge.ts'
@@ -45,6 +45,8 @@ const DEFAULTS = {
   outcomesMaxCount: 50_000,
   deadMaxCount: 1_000,
 }
+/** Ready messages up to which a confirm comes at once; above, it comes in the next turn, so that consumers can catch up. */
+const CREDIT_COUNT = 256
 /** Between two tries to dead-letter into a store that is full. */
 const DEAD_PAUSE_MS = 1_000
 
@@ -105,15 +107,12 @@ class InProcessBroker implements Broker {
     if (weightOf(message) > MAX_MESSAGE_BYTES) return Promise.reject(tooLarge(message.type, weightOf(message)))
     this.stats.published++
     const now = performance.now()
-    const route = routeOf(message)
     if (message.type === 'control') this.#tell(message)
-    else if (route !== 'control' && !this.#lanes[route].push(message, now)) {
-      this.stats.refused++
-      return Promise.reject(new CrawlError('ERR_BROKER_REFUSED', `Cannot publish ${message.type}: queue ${route} is full; try again later`))
-    }
+    else if (!this.#laneOf(message).push(message, now)) return Promise.reject(this.#refused(message))
     this.stats.confirmed++
-    // A publisher that awaits nothing else must not keep the loop from its timers.
-    return this.turn.spend(now) ? DONE : this.turn.next()
+    // A publisher that awaits nothing else must not keep the loop from its timers, nor its consumers from their turn.
+    const ahead = message.type !== 'control' && this.#laneOf(message).queue.count > CREDIT_COUNT
+    return this.turn.spend(now) && !ahead ? DONE : this.turn.next()
   }
 
   async consume<Q extends QueueName>(queue: Q, options: ConsumeOptions, handler: Handler<QueueMessage<Q>>): Promise<Consumer> {
@@ -164,6 +163,16 @@ class InProcessBroker implements Broker {
     if (this.#state.value !== 'closed') this.#state.send('closed')
     await Promise.all(QUEUES.map((name) => this.#lanes[name].close()))
     this.#listeners.clear()
+  }
+
+  #laneOf(message: Exclude<Message, Control>): Lane {
+    return this.#lanes[queueOf(message)]
+  }
+
+  #refused(message: Exclude<Message, Control>): CrawlError {
+    this.stats.refused++
+    const why = `queue ${queueOf(message)} is full; try again later`
+    return new CrawlError('ERR_BROKER_REFUSED', `Cannot publish ${message.type}: ${why}`)
   }
 
   #tell(control: Control): void {

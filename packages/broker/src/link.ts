@@ -19,7 +19,7 @@ export const LINK_STEPS = {
 /** Full jitter; a broker that restarts is back in 3 to 5 s, and must not be met by all processes at once. */
 const RECONNECT = { baseMs: 200, maxMs: 5_000 }
 /** A broker may refuse us for a moment after its start (virtual host not up yet); that often in a row it is meant. */
-const DENIALS = 8
+const DENIALS = 5
 /** For the closing handshake; a broker that hangs must not keep us. */
 const CLOSE_MS = 2_000
 
@@ -29,6 +29,8 @@ export interface LinkOptions extends DialOptions {
   /** Declares, opens channels, subscribes: all that must be there before the link counts as connected. A failure drops the connection. */
   readonly onUp: (model: ChannelModel) => Promise<void>
   readonly onDown: (error: CrawlError) => void
+  /** No further try is made. */
+  readonly onFailed: (error: CrawlError) => void
   readonly onEvent: (event: BrokerEvent) => void
 }
 
@@ -145,7 +147,7 @@ export class Link implements AsyncDisposable {
   }
 
   async #reconnect(): Promise<void> {
-    const { stats, name: link, onEvent } = this.#options
+    const { stats, name: link, onEvent, onFailed } = this.#options
     let denials = 0
     for (let attempt = 1; await pause(backoffMs(attempt, RECONNECT), this.#closing.signal); attempt++) {
       try {
@@ -158,7 +160,8 @@ export class Link implements AsyncDisposable {
         if (this.#closing.signal.aborted || denials < DENIALS) continue
         this.#step('fail')
         onEvent({ type: 'failed', link, error })
-        return this.#options.onDown(error)
+        onFailed(error)
+        return
       }
     }
   }

@@ -14,7 +14,7 @@ import {
   newStats,
   type QueueMessage,
   type QueueName,
-  routeOf,
+  queueOf,
 } from './broker.ts'
 import { RabbitConsumer } from './consumer.ts'
 import { ControlFeed } from './control-feed.ts'
@@ -116,7 +116,8 @@ class RabbitBroker implements Broker {
         await this.#declare(model)
         await this.#publisher.open(model)
       },
-      onDown: (error) => this.#publishingDown(error),
+      onDown: (error) => this.#publisher.close(error.message),
+      onFailed: (error) => this.#publisher.end(error.message),
       onEvent: (event) => this.#publishingEvent(event),
     })
     this.#consuming = new Link({
@@ -124,6 +125,9 @@ class RabbitBroker implements Broker {
       name: `${name} consume`,
       onUp: (model) => this.#subscribeAll(model),
       onDown: () => {},
+      onFailed: (error) => {
+        for (const consumer of this.#consumers) void consumer.fail(error)
+      },
       onEvent: this.#onEvent,
     })
     const { sender, receiver } = watch<BrokerState>('disconnected')
@@ -144,11 +148,13 @@ class RabbitBroker implements Broker {
       const sizes = `${content.length} bytes; at most ${MAX_MESSAGE_BYTES}, lower maxBodyBytes`
       throw new CrawlError('ERR_MESSAGE_INVALID', `Cannot publish ${message.type}: ${sizes}`)
     }
-    const route = routeOf(message)
-    const toWork = route !== 'control'
-    const exchange = toWork ? '' : this.#topology.control.exchange.name
-    const routingKey = toWork ? this.#topology.queues[route].name : ''
-    return this.#publisher.send({ exchange, routingKey, content, what: message.type, mandatory: toWork, persistent: toWork }, signal)
+    const parcel = { content, what: message.type }
+    if (message.type === 'control') {
+      const exchange = this.#topology.control.exchange.name
+      return this.#publisher.send({ ...parcel, exchange, routingKey: '', mandatory: false, persistent: false }, signal)
+    }
+    const routingKey = this.#topology.queues[queueOf(message)].name
+    return this.#publisher.send({ ...parcel, exchange: '', routingKey, mandatory: true, persistent: true }, signal)
   }
 
   async consume<Q extends QueueName>(queue: Q, options: ConsumeOptions, handler: Handler<QueueMessage<Q>>): Promise<Consumer> {
@@ -244,11 +250,6 @@ class RabbitBroker implements Broker {
     await this.#declare(model)
     await this.#control.attach(model)
     for (const consumer of this.#consumers) await consumer.attach(model)
-  }
-
-  #publishingDown(error: CrawlError): void {
-    if (this.#publishing.state.value === 'failed') this.#publisher.end(error.message)
-    else this.#publisher.close(error.message)
   }
 
   #publishingEvent(event: BrokerEvent): void {
