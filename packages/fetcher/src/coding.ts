@@ -19,16 +19,17 @@ export type Coding = 'gzip' | 'deflate' | 'br' | 'zstd'
 /** Sent as Accept-Encoding. */
 export const ACCEPT_ENCODING = 'gzip, deflate, br, zstd'
 
-const NAMES: Readonly<Record<string, Coding | null>> = {
-  gzip: 'gzip',
-  'x-gzip': 'gzip',
-  deflate: 'deflate',
-  'x-deflate': 'deflate',
-  br: 'br',
-  zstd: 'zstd',
-  identity: null,
-  '': null,
-}
+/** null: nothing to take off. */
+const NAMES: ReadonlyMap<string, Coding | null> = new Map([
+  ['gzip', 'gzip'],
+  ['x-gzip', 'gzip'],
+  ['deflate', 'deflate'],
+  ['x-deflate', 'deflate'],
+  ['br', 'br'],
+  ['zstd', 'zstd'],
+  ['identity', null],
+  ['', null],
+])
 /** No server needs more; each costs a window of memory. */
 const MAX_CODINGS = 4
 /** Source: RFC 9659: a zstd content coding needs no window above 8 MiB; zstd's own default would take 128. */
@@ -41,7 +42,7 @@ export function codingsOf(header: string | readonly string[] | undefined): reado
   const names = (typeof header === 'string' ? header : header.join()).split(',')
   const codings: Coding[] = []
   for (const name of names) {
-    const coding = NAMES[name.trim().toLowerCase()]
+    const coding = NAMES.get(name.trim().toLowerCase())
     if (coding === undefined) return undefined
     if (coding !== null) codings.push(coding)
   }

@@ -160,7 +160,8 @@ class Handler implements Dispatcher.DispatchHandler, Watched, Flow {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#enough) return
+    // After a pause the parser comes with an empty chunk: to pause again on that would never end.
+    if (this.#enough || chunk.byteLength === 0) return
     this.#wireBytes += chunk.byteLength
     if (this.#tools.bandwidth !== undefined) this.#pay(this.#tools.bandwidth, chunk.byteLength)
     if (this.#body !== undefined) this.#body.push(chunk)

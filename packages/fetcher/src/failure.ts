@@ -117,7 +117,7 @@ export interface Failure {
 export function failureOf(error: unknown, phase: Phase): Failure {
   const cause = error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error
   const { key, message } = named(cause)
-  const found = FAILURES[key] ?? PREFIXES.find(([prefix]) => key.startsWith(prefix))?.[1]
+  const found = (Object.hasOwn(FAILURES, key) ? FAILURES[key] : undefined) ?? PREFIXES.find(([prefix]) => key.startsWith(prefix))?.[1]
   return { code: inPhase(found ?? 'protocol', phase), detail: `${key}: ${message}`.slice(0, 300), known: found !== undefined }
 }
 

@@ -108,7 +108,7 @@ class VisitRun {
     )
     await Promise.all(this.#publishing)
     if (this.#failure !== undefined) throw this.#failure
-    await this.end(left.length === 0 ? 'finished' : 'stopped', left)
+    await this.end(left.length === 0 ? 'finished' : 'stopped', left.reverse())
   }
 
   async robots(host: HostConnections, { url, askingHostId, hop }: Extract<Visit['work'], { kind: 'robots' }>): Promise<void> {
