@@ -8,7 +8,6 @@ import {
   type ConsumeOptions,
   type Consumer,
   type DeadLetter,
-  type Handle,
   type Handler,
   handleOf,
   newStats,
@@ -17,9 +16,10 @@ import {
   type QueueName,
   queueOf,
 } from './broker.ts'
-import { checkPrefetch, InFlight } from './in-flight.ts'
-import { DEFAULT_RETRY, judge, pause, type RetryPolicy } from './judge.ts'
-import { type Entry, MemoryQueue, type QueueLimits, weightOf } from './memory-queue.ts'
+import { checkPrefetch } from './in-flight.ts'
+import { DEFAULT_RETRY, type RetryPolicy } from './judge.ts'
+import { Lane, type MemoryGround } from './lane.ts'
+import { MemoryQueue, type QueueLimits, weightOf } from './memory-queue.ts'
 import { MAX_MESSAGE_BYTES, TOPOLOGY_DEFAULTS } from './topology.ts'
 import { Turn } from './turn.ts'
 
@@ -47,8 +47,6 @@ const DEFAULTS = {
 }
 /** Ready messages up to which a confirm comes at once; above, it comes in the next turn, so that consumers can catch up. */
 const CREDIT_COUNT = 256
-/** Between two tries to dead-letter into a store that is full. */
-const DEAD_PAUSE_MS = 1_000
 
 /**
  * The broker of an embedded run: the contract of RabbitMQ within one process. Messages are handed over as objects and must not be
@@ -66,7 +64,7 @@ interface DeadEntry {
   readonly at: string
 }
 
-class InProcessBroker implements Broker {
+class InProcessBroker implements Broker, MemoryGround {
   readonly heartbeatMs: number
   readonly state: WatchReceiver<BrokerState>
   readonly stats: BrokerStats = newStats()
@@ -147,7 +145,6 @@ class InProcessBroker implements Broker {
     return this.#dead.slice(0, limit).map(({ reason, queue, message, at }) => ({ reason, queue, bytes: encode(message), at }))
   }
 
-  /** False when there is no room. */
   bury(queue: QueueName, message: Message, reason: string, error: unknown): boolean {
     if (this.#dead.length >= this.#deadMaxCount) return false
     this.#dead.push({ reason, queue, message, at: new Date().toISOString() })
@@ -177,159 +174,6 @@ class InProcessBroker implements Broker {
 
   #tell(control: Control): void {
     for (const listener of this.#listeners) queueMicrotask(() => this.#listeners.has(listener) && listener(control))
-  }
-}
-
-/** One queue with those who consume it, in turns. */
-class Lane {
-  readonly queue: MemoryQueue
-  readonly name: QueueName
-  readonly broker: InProcessBroker
-  readonly #consumers = new Set<MemoryConsumer>()
-  #pumping = false
-
-  constructor(broker: InProcessBroker, name: QueueName, queue: MemoryQueue) {
-    this.broker = broker
-    this.name = name
-    this.queue = queue
-  }
-
-  push(message: Message, now: number): boolean {
-    const taken = this.queue.push(message, now)
-    if (taken) this.wake()
-    return taken
-  }
-
-  subscribe(handle: Handle, options: ConsumeOptions): Consumer {
-    const consumer = new MemoryConsumer(this, handle, options)
-    this.#consumers.add(consumer)
-    this.wake()
-    return consumer
-  }
-
-  unsubscribe(consumer: MemoryConsumer): void {
-    this.#consumers.delete(consumer)
-  }
-
-  /** Hands over in a microtask, so that nobody's handler runs inside somebody else's publish. */
-  wake(): void {
-    if (this.#pumping || this.#consumers.size === 0) return
-    this.#pumping = true
-    queueMicrotask(() => this.#pump())
-  }
-
-  async close(): Promise<void> {
-    await Promise.all([...this.#consumers].map((consumer) => consumer[Symbol.asyncDispose]()))
-  }
-
-  #pump(): void {
-    for (;;) {
-      const consumer = this.#nextFree()
-      if (consumer === undefined || this.queue.count === 0) break
-      const now = performance.now()
-      if (!this.broker.turn.spend(now)) {
-        void this.broker.turn.next().then(() => this.#pump())
-        return // still pumping
-      }
-      const entry = this.queue.take(now)
-      if (entry === undefined) break
-      consumer.take(entry, now)
-    }
-    this.#pumping = false
-  }
-
-  #nextFree(): MemoryConsumer | undefined {
-    for (const consumer of this.#consumers) {
-      if (!consumer.free) continue
-      if (this.#consumers.size > 1) {
-        this.#consumers.delete(consumer) // to the end: round robin
-        this.#consumers.add(consumer)
-      }
-      return consumer
-    }
-    return undefined
-  }
-}
-
-class MemoryConsumer implements Consumer {
-  readonly #lane: Lane
-  readonly #handle: Handle
-  readonly #cancelled: AbortSignal | undefined
-  readonly #closing = new AbortController()
-  readonly #failed = new AbortController()
-  readonly #inFlight = new InFlight()
-  #prefetch: number
-
-  constructor(lane: Lane, handle: Handle, { prefetch, signal }: ConsumeOptions) {
-    this.#lane = lane
-    this.#handle = handle
-    this.#prefetch = prefetch
-    this.#cancelled = signal
-  }
-
-  get failed(): AbortSignal {
-    return this.#failed.signal
-  }
-
-  get free(): boolean {
-    return this.#inFlight.count < this.#prefetch && !this.#closing.signal.aborted
-  }
-
-  async setPrefetch(prefetch: number): Promise<void> {
-    checkPrefetch(prefetch)
-    this.#prefetch = prefetch
-    this.#lane.wake()
-  }
-
-  take(entry: Entry, receivedAt: number): void {
-    this.#inFlight.enter()
-    void this.#run(entry, receivedAt)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop()
-    await this.#inFlight.idle()
-  }
-
-  #stop(): void {
-    this.#closing.abort()
-    this.#lane.unsubscribe(this)
-  }
-
-  async #run(entry: Entry, receivedAt: number): Promise<void> {
-    const { broker, name } = this.#lane
-    const { stats } = broker
-    stats.delivered++
-    if (entry.redelivered) stats.redelivered++
-    const { verdict, error } = await judge((attempt) => this.#handle(entry.message, entry.redelivered || attempt > 1, receivedAt), {
-      retry: broker.retry,
-      closing: this.#closing.signal,
-      cancelled: this.#cancelled,
-      onRetry: (attempt, error) => {
-        stats.retried++
-        broker.report({ type: 'retry', queue: name, attempt, error })
-      },
-    })
-    if (verdict === 'ack') stats.acked++
-    else if (verdict !== 'requeue' && (await this.#bury(entry, verdict.deadLetter, error))) stats.deadLettered++
-    else {
-      stats.requeued++
-      if (verdict === 'requeue' && error !== undefined) this.#fail(error)
-      this.#lane.queue.giveBack(entry)
-    }
-    this.#inFlight.leave()
-    this.#lane.wake()
-  }
-
-  async #bury(entry: Entry, reason: string, error: unknown): Promise<boolean> {
-    if (this.#lane.broker.bury(this.#lane.name, entry.message, reason, error)) return true
-    await pause(DEAD_PAUSE_MS, this.#closing.signal)
-    return false
-  }
-
-  #fail(error: unknown): void {
-    this.#stop()
-    this.#failed.abort(error)
   }
 }
 

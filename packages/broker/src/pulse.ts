@@ -7,6 +7,12 @@ export function socketOf(model: ChannelModel): Socket | undefined {
   return stream instanceof Socket ? stream : undefined
 }
 
+/** What a pulse needs of a socket. */
+interface Readable {
+  readonly bytesRead: number
+  on(event: 'readable', listener: () => void): unknown
+}
+
 /**
  * When the broker was last heard on a connection, on the monotonic clock.
  * A process that stood still (stopped, swapped, a blocked event loop) finds old bytes in its socket when it wakes up, perhaps
@@ -25,12 +31,12 @@ export class Pulse implements Disposable {
     this.#timer.unref()
   }
 
-  /** Follows the frames of a connection that has just finished its handshake. */
-  watch(model: ChannelModel): void {
+  /** Follows the bytes of a connection that has just finished its handshake. */
+  watch(socket: Readable | undefined): void {
     this.#hear()
-    const socket = socketOf(model)
-    let read = socket?.bytesRead ?? 0
-    socket?.on('readable', () => {
+    if (socket === undefined) return
+    let read = socket.bytesRead
+    socket.on('readable', () => {
       if (socket.bytesRead > read) this.#hear() // the end of the stream is "readable" too
       read = socket.bytesRead
     })
@@ -64,5 +70,6 @@ export class Pulse implements Disposable {
 
   #distrust(now: number): void {
     this.#trustedFrom = now + this.#heartbeatMs / 4
+    this.#tickedAt = now // told once, by whichever runs first
   }
 }

@@ -24,7 +24,7 @@ import { checkPrefetch } from './in-flight.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from './judge.ts'
 import { Link } from './link.ts'
 import { Publisher } from './publisher.ts'
-import { Pulse } from './pulse.ts'
+import { Pulse, socketOf } from './pulse.ts'
 import { MAX_MESSAGE_BYTES, type Topology, type TopologyOptions, topology } from './topology.ts'
 
 export interface RabbitOptions extends TopologyOptions {
@@ -246,7 +246,7 @@ class RabbitBroker implements Broker {
   }
 
   async #subscribeAll(model: ChannelModel): Promise<void> {
-    this.#pulse.watch(model)
+    this.#pulse.watch(socketOf(model))
     await this.#declare(model)
     await this.#control.attach(model)
     for (const consumer of this.#consumers) await consumer.attach(model)
