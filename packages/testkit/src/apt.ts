@@ -4,8 +4,16 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { withFileLock } from './file-lock.ts'
 
-const run = promisify(execFile)
-const QUIET = { maxBuffer: 64 * 1024 * 1024, env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' } }
+/** Runs a program with the environment given, its messages in English. */
+type Run = (program: string, args: readonly string[], cwd?: string) => Promise<{ stdout: string }>
+const runIn =
+  (env: NodeJS.ProcessEnv): Run =>
+  (program, args, cwd = '/') =>
+    promisify(execFile)(program, args, {
+      cwd,
+      maxBuffer: 64 * 1024 * 1024,
+      env: { ...env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+    })
 
 /** What is fetched for a tool: packages by name, and the libraries that installing `of` would add on this machine. */
 export interface Unpack {
@@ -17,20 +25,26 @@ export interface Unpack {
 }
 
 /** Whether this machine can fetch Debian packages at all. */
-export async function hasApt(): Promise<boolean> {
+export async function hasApt(env: NodeJS.ProcessEnv): Promise<boolean> {
+  const run = runIn(env)
   try {
-    await Promise.all([run('apt-get', ['--version'], QUIET), run('dpkg-deb', ['--version'], QUIET)])
+    await Promise.all([run('apt-get', ['--version']), run('dpkg-deb', ['--version'])])
     return true
   } catch {
     return false
   }
 }
 
+export interface UnpackOptions {
+  readonly log: (line: string) => void
+  readonly env: NodeJS.ProcessEnv
+}
+
 /**
  * The root of an unpacked copy of the packages under `folder`, fetched and unpacked once; installs nothing and needs no rights.
  * Two processes wait for each other; an unpack that was interrupted is done again. **Cost**: 4 s and some 35 MB the first time.
  */
-export async function unpackPackages(folder: string, unpack: Unpack, log: (line: string) => void): Promise<string> {
+export async function unpackPackages(folder: string, unpack: Unpack, { log, env }: UnpackOptions): Promise<string> {
   const root = join(folder, unpack.name)
   if (await isThere(root)) return root
   await mkdir(folder, { recursive: true })
@@ -42,7 +56,7 @@ export async function unpackPackages(folder: string, unpack: Unpack, log: (line:
       await removePartial(folder, unpack.name)
       const partial = await mkdtemp(join(folder, `.${unpack.name}-`))
       try {
-        await fetchInto(folder, partial, unpack, log)
+        await fetchInto(folder, partial, unpack, { log, env })
         await rename(partial, root) // appears whole or not at all
       } finally {
         await rm(partial, { recursive: true, force: true })
@@ -53,31 +67,32 @@ export async function unpackPackages(folder: string, unpack: Unpack, log: (line:
   )
 }
 
-async function fetchInto(folder: string, partial: string, unpack: Unpack, log: (line: string) => void): Promise<void> {
+async function fetchInto(folder: string, partial: string, unpack: Unpack, { log, env }: UnpackOptions): Promise<void> {
+  const run = runIn(env)
   const debs = join(partial, 'debs')
   await mkdir(debs)
   log(`${unpack.name}: apt-get download of ${unpack.packages.length} packages into ${folder}`)
   try {
-    await download(debs, unpack, [])
+    await download(run, debs, unpack, [])
   } catch {
     // the system's package lists are missing or too old: take our own
     const own = await ownLists(join(folder, 'apt'))
     log(`${unpack.name}: fetching package lists`)
-    await run('apt-get', [...own, 'update'], QUIET)
-    await download(debs, unpack, own)
+    await run('apt-get', [...own, 'update'])
+    await download(run, debs, unpack, own)
   }
-  for (const deb of await readdir(debs)) await run('dpkg-deb', ['-x', join(debs, deb), partial], QUIET)
+  for (const deb of await readdir(debs)) await run('dpkg-deb', ['-x', join(debs, deb), partial])
   await rm(debs, { recursive: true })
   await unpack.patch?.(partial)
   await writeFile(join(partial, 'packages'), `${unpack.packages.join('\n')}\n`)
 }
 
-async function download(debs: string, { of, packages }: Unpack, options: readonly string[]): Promise<void> {
+async function download(run: Run, debs: string, { of, packages }: Unpack, options: readonly string[]): Promise<void> {
   // the simulation resolves this machine's missing libraries; it needs no rights and changes nothing
-  const { stdout } = await run('apt-get', [...options, '-s', '-o', 'Debug::NoLocking=1', '--no-install-recommends', 'install', of], QUIET)
+  const { stdout } = await run('apt-get', [...options, '-s', '-o', 'Debug::NoLocking=1', '--no-install-recommends', 'install', of])
   const libraries = [...stdout.matchAll(/^Inst (lib\S+)/gm)].map((match) => match[1] ?? '').filter((name) => !name.startsWith('libjs-'))
   // apt caches what it parsed in a folder that only root can write; it does without
-  await run('apt-get', [...options, 'download', ...packages, ...libraries], { ...QUIET, cwd: debs })
+  await run('apt-get', [...options, 'download', ...packages, ...libraries], debs)
 }
 
 async function ownLists(folder: string): Promise<string[]> {

@@ -18,8 +18,8 @@ const USER = 'warren'
 const ERL_ARGS = '+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}'
 
 /**
- * Reads from a pipe that only our process holds: when that ends, the process groups given are killed and the folder removed.
- * `$0`: folder, then group ids, which come over the pipe as they are made.
+ * Reads the ids of process groups from a pipe that only our process holds: when it ends, for whatever reason, they are killed and the
+ * folder, its argument, removed.
  */
 const GUARD = `
 trap '' HUP INT QUIT TERM
@@ -28,7 +28,7 @@ while read -r word; do
   [ "$word" = done ] && exit 0
   groups="$groups $word"
 done
-for group in $groups; do kill -KILL -- "-$group" 2>/dev/null; done
+for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
 sleep 0.5
 rm -rf "$1"
 `

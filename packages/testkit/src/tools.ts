@@ -118,12 +118,12 @@ const SOURCES: Readonly<Record<Source, (row: ToolRow, search: Search) => Promise
     return undefined
   },
   apt: async (row, { log, env, missed }) => {
-    if (!(await hasApt())) {
+    if (!(await hasApt(env))) {
       missed.push('no apt-get here')
       return undefined
     }
     try {
-      return { source: 'apt', root: await unpackPackages(toolsFolder(env), row.apt, log) }
+      return { source: 'apt', root: await unpackPackages(toolsFolder(env), row.apt, { log, env }) }
     } catch (error) {
       const said =
         error instanceof Error ? (error.message.split('\n').find((line) => /^E:|^Err/.test(line)) ?? error.message.split('\n')[0]) : error
