@@ -48,7 +48,7 @@ async function* run<T, R>(
   let open = 0 // items between start and hand-over
   let turn = Promise.withResolvers<void>()
   const wake = () => turn.resolve()
-  const unwake = onAbort(group.signal, wake)
+  onAbort(group.signal, wake) // goes with the group
 
   const start = (item: T) => {
     const slot: Slot<R> = { done: false }
@@ -83,7 +83,6 @@ async function* run<T, R>(
     await group.join()
     throw group.signal.reason // cancelled while no call was in flight
   } finally {
-    unwake()
     group.cancel()
     try {
       await input.close()

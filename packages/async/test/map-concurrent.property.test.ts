@@ -6,7 +6,7 @@
  * - leaving the loop does not abort the calls in flight / does not await them
  * - leaving the loop does not close the source
  * - a failing source is taken for its end
- * - the outer signal's listener stays / the outer signal is not passed on
+ * - the outer signal is not passed on
  */
 import { channel, mapConcurrent, mapConcurrentOrdered } from '@warren/async'
 import fc from 'fast-check'

@@ -13,14 +13,14 @@ export interface ConfigSources {
 }
 
 /**
- * The values of `schema` from the environment and a file, checked once, at start. An empty variable counts as not set,
- * since coercion would make a 0 of it; variables that the schema does not know belong to others.
+ * The values of `schema` from the environment and a file, checked once, at start. An empty or blank variable counts as
+ * not set, since coercion would make a 0 of it; variables that the schema does not know belong to others.
  * Errors: ERR_CONFIG_INVALID with every problem in one line: name, value (secrets masked), bounds, where it came from.
  */
 export function loadConfig<S extends z.ZodObject>(schema: S, { env, file }: ConfigSources): z.infer<S> {
   const names = Object.keys(schema.shape)
   const fromFile = file === undefined ? {} : readObject(file)
-  const fromEnv = Object.fromEntries(names.filter((name) => env[name] !== undefined && env[name] !== '').map((name) => [name, env[name]]))
+  const fromEnv = Object.fromEntries(names.filter((name) => (env[name] ?? '').trim() !== '').map((name) => [name, env[name]]))
   const problems = Object.keys(fromFile)
     .filter((name) => !names.includes(name))
     .map((name) => `${name} in ${file} is unknown${suggestion(name, names)}`)
@@ -49,10 +49,9 @@ function readObject(file: string): Record<string, unknown> {
 function parseJson(file: string, text: string): unknown {
   try {
     return JSON.parse(text)
-  } catch (error) {
-    const at = error instanceof Error ? (/position \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0] ?? 'its end') : 'its end'
-    // no cause: V8 quotes the text around the fault, which may hold a password
-    throw new CrawlError('ERR_CONFIG_INVALID', `Cannot read the configuration file ${file}: it is no JSON, see ${at}; correct it`)
+  } catch {
+    // neither message nor cause: V8 quotes the text around the fault, which may hold a password
+    throw new CrawlError('ERR_CONFIG_INVALID', `Cannot read the configuration file ${file}: it is no JSON; correct it`)
   }
 }
 

@@ -37,7 +37,13 @@ const EXIT_OF: Record<ErrorCode, keyof typeof EXIT> = {
 
 /** The exit code for an error that ends the process: several at once count as the first, what is no CrawlError as a bug. */
 export function exitCodeOf(error: unknown): number {
-  if (error instanceof CrawlError) return EXIT[EXIT_OF[error.code]]
-  if (error instanceof AggregateError && error.errors.length > 0) return exitCodeOf(error.errors[0])
-  return EXIT.bug
+  const [first] = failuresIn(error)
+  return first instanceof CrawlError ? EXIT[EXIT_OF[first.code]] : EXIT.bug
+}
+
+/** The single failures behind an error, the one that came first in front: of a task group, of a scope whose clean-up failed too. */
+export function failuresIn(error: unknown): readonly unknown[] {
+  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.flatMap(failuresIn)
+  if (error instanceof SuppressedError) return [...failuresIn(error.suppressed), ...failuresIn(error.error)]
+  return [error]
 }

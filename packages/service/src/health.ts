@@ -33,10 +33,11 @@ export async function serveHealth(options: HealthOptions): Promise<{ readonly po
     throw cannotListen(options, cause)
   }
   const address = server.address()
+  let closed: Promise<unknown> | undefined
   return {
     port: typeof address === 'object' && address !== null ? address.port : options.port,
     [Symbol.asyncDispose]: async () => {
-      const closed = once(server, 'close')
+      closed ??= once(server, 'close')
       server.close()
       server.closeAllConnections()
       await closed

@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger, destination as openDestination, pino, stdTimeFunctions } from 'pino'
-import { redact } from './redact.ts'
+import { redactJson } from './redact.ts'
 
 export type { Logger } from 'pino'
 
@@ -25,7 +25,7 @@ export function createLogger({ role, level, destination = 'stdout' }: LoggerOpti
       base: { role, pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      hooks: { streamWrite: redact },
+      hooks: { streamWrite: redactJson },
     },
     stream,
   )

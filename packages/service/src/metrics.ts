@@ -18,7 +18,8 @@ export interface HistogramOptions<L extends string> {
  */
 export interface Metrics {
   readonly contentType: string
-  counter<L extends string = never>(name: string, help: string, labels?: readonly L[]): Counter<L>
+  /** `read`, for a count that somebody else keeps: asked for its value when it is scraped. */
+  counter<L extends string = never>(name: string, help: string, labels?: readonly L[], read?: () => number): Counter<L>
   /** `collect` sets the value when it is scraped; if it fails, the gauge is left out of that scrape and the failure counted. */
   gauge<L extends string = never>(
     name: string,
@@ -51,8 +52,22 @@ export function createMetrics({ role }: { readonly role: string }): Metrics {
     if (present.shape !== shape) throw new RangeError(`Cannot use metric name: ${name} is not free, it is a ${present.shape}`)
     return present.metric as M
   }
-  const counter = <L extends string = never>(name: string, help: string, labels: readonly L[] = []): Counter<L> =>
-    once('counter', name, labels, (name) => new Counter<L>({ name, help, labelNames: labels, registers: [registry] }))
+  const counter = <L extends string = never>(name: string, help: string, labels: readonly L[] = [], read?: () => number): Counter<L> => {
+    const make = (fullName: string) =>
+      new Counter<L>({
+        name: fullName,
+        help,
+        labelNames: labels,
+        registers: [registry],
+        ...(read && {
+          collect() {
+            this.reset()
+            this.inc(read())
+          },
+        }),
+      })
+    return once('counter', name, labels, make, read === undefined)
+  }
   const failures = counter('metrics_collect_failures_total', 'Gauges that could not be read for a scrape', ['metric'])
 
   return {
@@ -70,8 +85,9 @@ export function createMetrics({ role }: { readonly role: string }): Metrics {
               try {
                 await collect(this)
               } catch {
-                this.reset() // an old value would look like a fresh one
-                this.remove()
+                if (labels.length > 0)
+                  this.reset() // an old value would look like a fresh one
+                else this.remove() // reset would make a 0 of it
                 failures.inc({ metric: name })
               }
             },

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { ShutdownScope } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
-import { EXIT, exitCodeOf } from './exit.ts'
+import { EXIT, exitCodeOf, failuresIn } from './exit.ts'
 import { redact } from './redact.ts'
 
 /** npm and the terminal both deliver a Ctrl-C to us; people press it again later than this. */
@@ -50,7 +50,7 @@ export async function runMain(main: (shutdown: ShutdownScope) => Promise<number>
     cleanup.defer(() => void emitter.off(event, listener))
   }
   const bug = (error: unknown) => {
-    report(error, stderr)
+    stderr.write(bugReport(error))
     host.exit(EXIT.bug)
   }
   const ignoreClosedPipe = (error: unknown) => {
@@ -77,10 +77,11 @@ async function ending(
     const code = await main(shutdown)
     return shutdown.aborted.aborted ? EXIT.interrupted : code
   } catch (error) {
-    const cancelled = shutdown.draining.aborted && (error === shutdown.draining.reason || error === shutdown.aborted.reason)
-    if (cancelled) return EXIT.interrupted
-    report(error, stderr)
-    return shutdown.aborted.aborted ? EXIT.interrupted : exitCodeOf(error)
+    const reasons: unknown[] = [shutdown.draining, shutdown.aborted].filter(({ aborted }) => aborted).map(({ reason }) => reason)
+    const failures = failuresIn(error).filter((failure) => !reasons.includes(failure))
+    for (const failure of failures)
+      stderr.write(failure instanceof CrawlError ? redact(`warren: ${failure.message}\n`) : bugReport(failure))
+    return failures.length === 0 || shutdown.aborted.aborted ? EXIT.interrupted : exitCodeOf(failures[0])
   }
 }
 
@@ -118,15 +119,7 @@ class Signals implements Disposable {
   }
 }
 
-/** Several errors at once are told one by one. */
-function report(error: unknown, stderr: { write(text: string): unknown }): void {
-  if (error instanceof AggregateError && error.errors.some((inner) => inner instanceof CrawlError)) {
-    for (const inner of error.errors) report(inner, stderr)
-    return
-  }
-  const text = error instanceof CrawlError ? error.message : `this is a bug, please report it\n${inspect(error)}`
-  stderr.write(redact(`warren: ${text}\n`))
-}
+const bugReport = (error: unknown): string => redact(`warren: this is a bug, please report it\n${inspect(error)}\n`)
 
 async function flush(output: Output): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
