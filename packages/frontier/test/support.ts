@@ -56,6 +56,14 @@ export class World implements AsyncDisposable {
     }
   }
 
+  /** Makes every lease and visit run out, as time would. */
+  async lapse(): Promise<void> {
+    await this.rows(`with l as (update frontier.leases set until = now() - interval '1 s'),
+        v as (update frontier.visits set until = now() - interval '1 s'),
+        q as (update frontier.queues set due_at = now() - interval '1 s' where due_at < 'infinity')
+      update frontier.hosts set lease_until = now() - interval '1 s', next_at = now() - interval '1 s' where visit is not null`)
+  }
+
   /** Replaces text in the functions, each of which must be there: how a mutant is made. */
   async mutate(name: string, ...changes: readonly (readonly [from: string, to: string])[]): Promise<void> {
     const [row] = await this.rows<{ source: string }>(
@@ -164,7 +172,7 @@ export async function claimPages(frontier: Frontier, options: Partial<ClaimOptio
     if (asking.length === 0) return visits
     await frontier.settle(asking.map((visit) => robots(visit)))
     for (const visit of visits) if (visit.work.kind === 'pages') await frontier.release(visit.visitId)
-    if (round > 20) throw new Error('robots visits do not end')
+    if (round > 60) throw new Error('robots visits do not end')
   }
 }
 
