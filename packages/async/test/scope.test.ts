@@ -1,6 +1,6 @@
 import { ChannelClosedError, channel, ShutdownScope, select, TaskGroup } from '@warren/async'
 import { expect, test } from 'vitest'
-import { turn } from './turn.ts'
+import { listenerCount, turn } from './turn.ts'
 
 test('TaskGroup: leaving the scope joins, and throws a failure once', async () => {
   const order: string[] = []
@@ -108,4 +108,21 @@ test('select: a ready branch starts no factory, a failing factory fails the sele
   sender.trySend(2)
   expect(receiver.tryRecv()).toEqual({ state: 'ok', value: 2 }) // it had left the queue
   await expect(select({})).rejects.toThrow(RangeError)
+})
+
+test('select: a signal among the branches keeps no listener, picked or not', async () => {
+  const { sender, receiver } = channel<number>(1)
+  const stop = new AbortController()
+  for (let i = 0; i < 3; i++) {
+    const picking = select({ stop: stop.signal, receiver })
+    expect(listenerCount(stop.signal)).toBe(1)
+    sender.trySend(i)
+    expect(await picking).toEqual({ branch: 'receiver', value: i })
+    expect(listenerCount(stop.signal)).toBe(0)
+  }
+  const picking = select({ receiver, stop: stop.signal })
+  stop.abort('end')
+  expect(await picking).toEqual({ branch: 'stop', value: 'end' })
+  sender.trySend(9)
+  expect(receiver.tryRecv()).toEqual({ state: 'ok', value: 9 })
 })

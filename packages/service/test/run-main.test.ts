@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { ShutdownScope } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
@@ -154,7 +155,8 @@ test.each(['unhandledRejection', 'uncaughtException'])('%s is a bug, a CrawlErro
 
 // The same with a real process.
 
-const program = fileURLToPath(new URL('program.ts', import.meta.url))
+const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+const program = fileOf('program.ts')
 const run = (how: string): ChildProcess & { stdout: NodeJS.ReadableStream; stderr: NodeJS.ReadableStream } =>
   spawn(process.execPath, [program, how], { stdio: ['ignore', 'pipe', 'pipe'] }) as never
 
@@ -184,4 +186,18 @@ test('a process with a rejection nobody awaits ends as a bug with its stack', as
   })
   expect(await once(child, 'close')).toEqual([EXIT.bug, null])
   expect(stderr).toMatch(/^warren: this is a bug, please report it\nError: floating\n {4}at /)
+})
+
+test('the example of the README serves until SIGTERM', async () => {
+  expect(await readFile(fileOf('../README.md'), 'utf8')).toContain(await readFile(fileOf('example.ts'), 'utf8'))
+  const child = spawn(process.execPath, [fileOf('example.ts')], {
+    env: { ...process.env, HEALTH_PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [line] = await once(child.stdout, 'data')
+  const { msg, port } = JSON.parse(line)
+  expect(msg).toBe('listening')
+  expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200)
+  child.kill('SIGTERM')
+  expect(await once(child, 'exit')).toEqual([EXIT.ok, null])
 })
