@@ -1,7 +1,7 @@
 /**
  * Seen failing on these mutants of src:
  * - opening does not cut the tail; it takes the length of the file for the end of the data
- * - the cursor is saved before the data; its length counts characters instead of bytes; it is not saved when a batch is empty
+ * - the saved length counts characters instead of bytes; the cursor is not saved when a batch is empty
  * - a lost data file does not put the cursor back to the start
  */
 import { mkdtempSync } from 'node:fs'

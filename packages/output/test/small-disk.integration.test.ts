@@ -1,3 +1,4 @@
+/** Seen failing when the cursor is saved before the data it covers. */
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

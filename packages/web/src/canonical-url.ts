@@ -23,13 +23,12 @@ const BARE_PERCENT = /%(?![0-9A-Fa-f]{2})/
  */
 export function canonicalize(href: string, base?: string): CanonicalUrl | undefined {
   if (href.length > MAX_URL_CHARS) return undefined
-  const parsed = URL.parse(href, base)
+  const hash = href.indexOf('#') // the first one starts the fragment wherever it stands; without it the parser has less to do
+  const parsed = URL.parse(hash === -1 ? href : href.slice(0, hash), base)
   if (parsed === null) return undefined
   let url = parsed.href
   const authority = url.startsWith('https://') ? 8 : url.startsWith('http://') ? 7 : 0
   if (authority === 0) return undefined
-  const hash = url.indexOf('#', authority)
-  if (hash !== -1) url = url.slice(0, hash)
   const path = url.indexOf('/', authority)
   const at = url.lastIndexOf('@', path)
   const hostStart = at >= authority ? at + 1 : authority

@@ -1,6 +1,6 @@
 /**
  * Seen failing on these mutants:
- * - src/canonical-url.ts: escapes are decoded beside a bare `%`; a host whose final dots were cut is not parsed again; only one final dot is cut;
+ * - src/canonical-url.ts: escapes are decoded beside a bare `%`; a host whose final dots were cut is not parsed again;
  *   credentials stay; hex stays in lower case; an escape is decoded whatever it is; the fragment stays
  * - src/fingerprint.ts: the last origin is remembered without its slash; the last origin is never replaced
  * - src/host-key.ts: an IPv6 host is searched for its port from its start

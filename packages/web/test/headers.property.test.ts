@@ -54,6 +54,7 @@ test('any robots meta or X-Robots-Tag is read without an error, in any case', ()
     fc.property(fc.array(value, { maxLength: 4 }), fc.oneof(fc.constant('Warren'), fc.string()), (values, agent) => {
       const directives = robotsDirectives(values, agent)
       for (const set of Object.values(directives)) expect(typeof set).toBe('boolean')
+      if (/^[a-z]+$/i.test(agent)) expect(robotsDirectives([`${agent.toLowerCase()}: noindex`], agent).noindex).toBe(true)
       const ascii = [agent, ...values].every((text) => /^[ -~]*$/.test(text))
       if (ascii)
         expect(
