@@ -11,6 +11,8 @@ import { type Attributes, Findings } from './findings.ts'
  */
 const MAX_ELEMENTS = 200_000
 
+type Node = Htmlparser2TreeAdapterMap['childNode']
+
 /** The document of the page would have more than `MAX_ELEMENTS` elements. */
 export class TooLarge extends Error {
   override readonly name = 'TooLarge'
@@ -29,15 +31,16 @@ export function loadDocument(source: string): CheerioAPI {
 export function readDocument(source: string, agent: string): Findings {
   const $ = loadDocument(source)
   const findings = new Findings()
-  for (const element of $('a, area, base, frame, html, iframe, link, meta, title').toArray()) {
-    const attribute: Attributes = (name) => element.attribs[name]
-    if (element.namespace === html.NS.SVG && element.name === 'a')
+  for (const node of inOrder($.root()[0])) {
+    if (!domAdapter.isElementNode(node)) continue
+    const attribute: Attributes = (name) => node.attribs[name]
+    if (node.namespace === html.NS.SVG && node.name === 'a')
       findings.hyperlink('a', attribute('href') ?? attribute('xlink:href'), attribute('rel'))
-    if (element.namespace !== html.NS.HTML) continue
-    switch (element.name) {
+    if (node.namespace !== html.NS.HTML) continue
+    switch (node.name) {
       case 'a':
       case 'area':
-        findings.hyperlink(element.name, attribute('href'), attribute('rel'))
+        findings.hyperlink(node.name, attribute('href'), attribute('rel'))
         break
       case 'frame':
       case 'iframe':
@@ -56,10 +59,19 @@ export function readDocument(source: string, agent: string): Findings {
         findings.meta(attribute, agent)
         break
       case 'title':
-        findings.titleText($(element).text())
+        findings.titleText($(node).text())
     }
   }
   return findings
+}
+
+/** All nodes below `root` in document order. Neither recursion nor selectors: both mind 100 000 nested elements. */
+function* inOrder(root: Node | undefined): Generator<Node> {
+  const waiting = root && 'children' in root ? root.children.toReversed() : []
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    yield node
+    if ('children' in node) for (let i = node.children.length - 1; i >= 0; i--) waiting.push(node.children[i] as Node)
+  }
 }
 
 /** cheerio's tree adapter, with template contents kept apart as parse5 means them to be, and with a limit. */

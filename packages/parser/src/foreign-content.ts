@@ -13,8 +13,8 @@ const INTEGRATION = {
 } as const
 
 /**
- * Follows SVG or MathML content tag by tag, as long as it nests perfectly and stays foreign: then the tree builder does nothing
- * but push and pop, and so do we. Anything else is answered with false: only a document can tell what becomes of it.
+ * Follows SVG or MathML content tag by tag, as long as it stays foreign: then the tree builder does nothing but push and pop,
+ * and so do we. Anything else is answered with false: only a document can tell what becomes of it.
  */
 export class ForeignContent {
   readonly #root: 'svg' | 'math'
@@ -47,10 +47,11 @@ export class ForeignContent {
     return true
   }
 
-  /** An end tag; false when it does not close the innermost element. */
+  /** An end tag closes the innermost element of its name with all that is in it; false when there is none, or in HTML. */
   end(name: string): boolean {
-    if (this.#open.at(-1) !== name) return false
-    this.#open.pop()
+    const at = this.#open.lastIndexOf(name)
+    if (at === -1 || (at !== this.#open.length - 1 && this.atIntegrationPoint)) return false
+    this.#open.length = at
     return true
   }
 }

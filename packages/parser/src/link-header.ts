@@ -6,7 +6,7 @@ export interface HeaderLink {
 }
 
 const TARGET = /[\t ,]*<([^>]*)>/y
-const PARAMETER = /[\t ]*;[\t ]*([^\t =;,"<>]+)(?:[\t ]*=[\t ]*(?:"((?:[^"\\]|\\.)*)"|([^\t ;,"]*)))?/y
+const PARAMETER = /[\t ]*;[\t ;]*([^\t =;,"<>]+)(?:[\t ]*=[\t ]*(?:"((?:[^"\\]|\\.)*)"|([^\t ;,"]*)))?/y
 
 /**
  * Navigational links (next, prev, canonical) of Link header lines, in order; links about another resource (`anchor`) are left out.

@@ -28,6 +28,9 @@ const ENDS_SELECT = new Set(
 /** What opens and closes the parts of a table. In a template they may act on a table around it (parse5 looks through the template). */
 const TABLE_PARTS = new Set('caption col colgroup table tbody td tfoot th thead tr'.split(' '))
 
+/** In a template, behind an open link: when the template ends, the link stays on the list of formatting elements and is opened again outside. */
+const KEEPS_LINK_OPEN = new Set('applet caption marquee object table td template th'.split(' '))
+
 /** Why the scanner cannot tell what parse5 would see. */
 export type Doubt = 'foreign' | 'frameset' | 'order' | 'plaintext' | 'select' | 'template'
 
@@ -59,6 +62,8 @@ class Scanner {
   #tables = 0
   /** A table began before the template we are in, and may still be open. */
   #tableAround = false
+  /** A link began in the template we are in, and may still be open. */
+  #linkInTemplate = false
   #inSelect = false
   #foreign: ForeignContent | undefined
   /** What was contested before the first table. What is misplaced in a table moves in front of it, and may then be the first after all. */
@@ -174,10 +179,22 @@ class Scanner {
     }
   }
 
-  /** `col` first in a template switches to a mode that ignores nearly everything, raw text elements too (13.2.6.4.18). */
   #startInTemplate(name: string, next: number): number {
-    const strange = name === 'col' || (this.#tableAround && TABLE_PARTS.has(name))
-    return strange ? this.#unsure('template', next) : this.#element(name, next)
+    // A first `col` switches to a mode that ignores nearly everything, raw text elements too (13.2.6.4.18).
+    if (name === 'col' || (this.#tableAround && TABLE_PARTS.has(name)) || (this.#linkInTemplate && KEEPS_LINK_OPEN.has(name)))
+      return this.#unsure('template', next)
+    if (name === 'a') this.#linkInTemplate = true
+    return this.#element(name, next)
+  }
+
+  #endInTemplate(name: string, next: number): number {
+    if (this.#tableAround && TABLE_PARTS.has(name)) return this.#unsure('template', next)
+    if (name === 'a') this.#linkInTemplate = false
+    if (name === 'template' && --this.#templates === 0) {
+      this.#tableAround = false
+      this.#linkInTemplate = false
+    }
+    return next
   }
 
   #startInSelect(name: string, next: number): number {
@@ -217,11 +234,7 @@ class Scanner {
       else if (ENDS_SELECT.has(name)) return this.#unsure('select', next)
       return next
     }
-    if (this.#templates > 0) {
-      const name = lowerCase(html.slice(nameStart, nameStop))
-      if (this.#tableAround && TABLE_PARTS.has(name)) return this.#unsure('template', next)
-      if (name === 'template' && --this.#templates === 0) this.#tableAround = false
-    }
+    if (this.#templates > 0) return this.#endInTemplate(lowerCase(html.slice(nameStart, nameStop)), next)
     return next
   }
 
