@@ -4,8 +4,10 @@ export interface RequestRecord {
   readonly host: string
   readonly path: string
   readonly method: string
-  /** When the headers had arrived. */
+  /** When the headers were read. */
   readonly startMs: number
+  /** They may have arrived by so much earlier: the server was busy. */
+  readonly lagMs: number
   /** When the last byte was handed over, or the connection cut; so start..end lies within what the client measured. */
   readonly endMs: number
   /** 0: cut without an answer, by the client or by a fault. */
@@ -28,7 +30,7 @@ export interface DelayViolation {
 
 /**
  * Pairs of consecutive request starts of one host that are less than the delay apart (a number, or one for each host).
- * `toleranceMs` (default 25) is for the way from the client's clock to the server's on a busy machine: the first may be seen late.
+ * The first of a pair may be seen late: by its `lagMs`, and by what its way to the server takes more than the second's, `toleranceMs` (default 25).
  */
 export function checkDelays(
   log: readonly RequestRecord[],
@@ -40,8 +42,9 @@ export function checkDelays(
     const least = (typeof delayMs === 'number' ? delayMs : delayMs(host)) - toleranceMs
     records.forEach((second, i) => {
       const first = records[i - 1]
-      if (first !== undefined && second.startMs - first.startMs < least)
-        found.push({ first, second, gapMs: second.startMs - first.startMs })
+      if (first === undefined) return
+      const gapMs = second.startMs - first.startMs
+      if (gapMs < least - first.lagMs) found.push({ first, second, gapMs })
     })
   }
   return found

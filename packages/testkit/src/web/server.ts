@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { WebGraph, WebNode } from './graph.ts'
 import { pageBytes, renderPage } from './html.ts'
+import { LoopLag } from './lag.ts'
 import type { RequestRecord } from './log.ts'
 import { PageCache } from './page-cache.ts'
 import { hash } from './random.ts'
@@ -29,7 +30,9 @@ export async function listenAll(
 ): Promise<{ graph: WebGraph; close: () => Promise<void> }> {
   const servers: Server[] = []
   const holder: { handler?: (host: number, request: IncomingMessage, response: ServerResponse) => void } = {}
+  const lag = new LoopLag()
   const close = async (): Promise<void> => {
+    lag[Symbol.dispose]()
     await Promise.all(servers.map((server) => stop(server)))
   }
   const origins: string[] = []
@@ -48,7 +51,7 @@ export async function listenAll(
     throw error
   }
   const graph = makeGraph(origins)
-  holder.handler = requestHandler(graph, state)
+  holder.handler = requestHandler(graph, state, lag)
   return { graph, close }
 }
 
@@ -69,7 +72,11 @@ function stop(server: Server): Promise<void> {
 }
 
 /** Answers from the graph, and notes each request once, when it has ended in whatever way. */
-function requestHandler(graph: WebGraph, state: WebState): (host: number, request: IncomingMessage, response: ServerResponse) => void {
+function requestHandler(
+  graph: WebGraph,
+  state: WebState,
+  lag: LoopLag,
+): (host: number, request: IncomingMessage, response: ServerResponse) => void {
   const { spec } = graph
   const cache = new PageCache(spec.cacheBytes)
   const seen = new Map<string, number>()
@@ -78,6 +85,7 @@ function requestHandler(graph: WebGraph, state: WebState): (host: number, reques
 
   return (host, request, response) => {
     const startMs = performance.now()
+    const lagMs = lag.ms
     const path = request.url ?? '/'
     const origin = graph.origins[host] ?? ''
     const url = origin + path
@@ -93,7 +101,7 @@ function requestHandler(graph: WebGraph, state: WebState): (host: number, reques
       const method = request.method ?? ''
       const userAgent = request.headers['user-agent'] ?? ''
       const disallowed = graph.isDisallowed(path)
-      state.record({ host: origin, path, method, startMs, endMs: performance.now(), status, userAgent, connection, disallowed })
+      state.record({ host: origin, path, method, startMs, lagMs, endMs: performance.now(), status, userAgent, connection, disallowed })
     }
     response.once('close', () => note(0)) // the client went away first
     const cut = (): void => {
