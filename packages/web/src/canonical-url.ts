@@ -23,12 +23,13 @@ const BARE_PERCENT = /%(?![0-9A-Fa-f]{2})/
  */
 export function canonicalize(href: string, base?: string): CanonicalUrl | undefined {
   if (href.length > MAX_URL_CHARS) return undefined
-  const hash = href.indexOf('#') // the first one starts the fragment wherever it stands; without it the parser has less to do
-  const parsed = URL.parse(hash === -1 ? href : href.slice(0, hash), base)
+  const parsed = URL.parse(href, base)
   if (parsed === null) return undefined
   let url = parsed.href
   const authority = url.startsWith('https://') ? 8 : url.startsWith('http://') ? 7 : 0
   if (authority === 0) return undefined
+  const hash = url.indexOf('#', authority) // not cut before the parse: `a #b` is `a%20`, while the space at the end of `a ` is none
+  if (hash !== -1) url = url.slice(0, hash)
   const path = url.indexOf('/', authority)
   const at = url.lastIndexOf('@', path)
   const hostStart = at >= authority ? at + 1 : authority

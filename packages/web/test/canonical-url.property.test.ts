@@ -1,7 +1,7 @@
 /**
  * Seen failing on these mutants:
  * - src/canonical-url.ts: escapes are decoded beside a bare `%`; a host whose final dots were cut is not parsed again;
- *   credentials stay; hex stays in lower case; an escape is decoded whatever it is; the fragment stays
+ *   credentials stay; hex stays in lower case; an escape is decoded whatever it is; the fragment stays, or is cut before the parse
  * - src/fingerprint.ts: the last origin is remembered without its slash; the last origin is never replaced
  * - src/host-key.ts: an IPv6 host is searched for its port from its start
  */

@@ -41,6 +41,7 @@ describe('canonicalize', () => {
     ['https://example.org/a#b', 'https://example.org/a'],
     ['https://example.org/#', 'https://example.org/'],
     ['https://example.org/?a#b?c', 'https://example.org/?a'],
+    ['https://example.org/a #b', 'https://example.org/a%20'],
     ['https://example.org/%23', 'https://example.org/%23'],
     // credentials
     ['https://user:pass@example.org/', 'https://example.org/'],
