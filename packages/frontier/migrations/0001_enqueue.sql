@@ -88,9 +88,10 @@ create function put_to_sleep(p_hosts int[], p_crawls int[]) returns void
 language plpgsql volatile as $$
 #variable_conflict use_column
 declare
-  v_held int[] := array(select id from hosts where id = any(p_hosts) order by id for update skip locked);
+  v_held int[];
   v_now timestamptz := clock_timestamp();
 begin
+  v_held := array(select id from hosts where id = any(p_hosts) order by id for update skip locked);
   update queues q set due_at = e.at, asleep = e.at > v_now
     from (select k.host_id, k.crawl_id,
                  case when exists (select from pending p where p.host_id = k.host_id and p.crawl_id = k.crawl_id and p.retry_at is null

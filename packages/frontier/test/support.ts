@@ -75,7 +75,7 @@ export class World implements AsyncDisposable {
       if (!source.includes(from)) throw new Error(`Cannot mutate ${name}: it does not hold ${JSON.stringify(from)}`)
       source = source.replace(from, () => to)
     }
-    await this.rows(source)
+    await this.rows(`set search_path = frontier;\n${source}`)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
