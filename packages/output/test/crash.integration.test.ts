@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { openPagesFile, pageRecord } from '@warren/output'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { cursorAt, rows } from './rows.ts'
@@ -15,7 +16,7 @@ afterEach(() => rm(dir, { recursive: true }))
 
 /** Starts a writer and kills it after it told `batches` of them; returns whether it had finished before. */
 async function writeAndKill(last: number, batches: number): Promise<boolean> {
-  const writer = spawn(process.execPath, [join(import.meta.dirname, 'endless-writer.ts'), dir, String(last)], {
+  const writer = spawn(process.execPath, [fileURLToPath(new URL('./endless-writer.ts', import.meta.url)), dir, String(last)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = once(writer, 'close')
