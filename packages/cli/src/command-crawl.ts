@@ -90,7 +90,7 @@ async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown
       `Cannot crawl into ${folder}: no URL was given, and no crawl is there to resume; give a URL or --seeds FILE`,
     )
 
-  const logger = createLogger({ role: 'crawl', level: 'info', destination: out.logFile })
+  const logger = createLogger({ role: 'crawl', level: 'info', destination: out.openLog() })
   await using postgres = await startPostgres({ dir: out.postgresDir, logger }, { signal: shutdown.aborted })
   await migrate(postgres.url)
   await using frontier = await openFrontier({ databaseUrl: postgres.url, slot: 0 }, { signal: shutdown.aborted })
@@ -211,7 +211,7 @@ function announceDemo(demo: DemoSite): void {
 const fetcherSettings = (options: EmbeddedOptions) =>
   fetcherConfig.parse({
     ...(options.concurrency === undefined ? {} : { FETCH_CONCURRENCY: options.concurrency }),
-    ...(options.rate === undefined ? {} : { FETCH_BYTES_PER_SECOND: options.rate }),
+    ...(options.rate === undefined ? {} : { FETCH_RATE_BYTES: options.rate }),
   })
 
 const showReasons = (summary: {

@@ -7,6 +7,7 @@ import { parserConfig, runParser } from '@warren/parser'
 import { createLogger, createMetrics, EXIT, type Logger, loadConfig, type Metrics, serveHealth } from '@warren/service'
 import type { Command } from 'commander'
 import type { z } from 'zod'
+import { brokerLog } from './broker-log.ts'
 import { databaseConfig, processConfig } from './role-config.ts'
 
 interface RoleDeps {
@@ -68,7 +69,10 @@ async function serveRole(
 ): Promise<void> {
   const logger = createLogger({ role, level: config.LOG_LEVEL })
   const metrics = createMetrics({ role })
-  await using broker = await connectRabbit({ url: config.AMQP_URL, name: `warren-${role}-${process.pid}` }, { signal: shutdown.aborted })
+  await using broker = await connectRabbit(
+    { url: config.AMQP_URL, name: `warren-${role}-${process.pid}`, visitQueueMs: config.VISIT_QUEUE_MS, onEvent: brokerLog(logger) },
+    { signal: shutdown.aborted },
+  )
   exposeBroker(metrics, broker)
   const ready = () => {
     const state = broker.state.value
@@ -82,11 +86,8 @@ async function serveRole(
 
 /** The broker's own counters as metrics, read when scraped. */
 function exposeBroker(metrics: Metrics, broker: Broker): void {
-  for (const [name, help] of Object.entries(BROKER_STATS))
-    metrics.counter(`broker_${toSnake(name)}_total`, help, [], (counter) => {
-      counter.reset()
-      counter.inc(broker.stats[name as keyof typeof BROKER_STATS])
-    })
+  for (const name of Object.keys(BROKER_STATS) as (keyof typeof BROKER_STATS)[])
+    metrics.counter(`broker_${toSnake(name)}_total`, BROKER_STATS[name], [], () => broker.stats[name])
   metrics.gauge('broker_blocked', '1 while the broker refuses to read what we publish', [], (gauge) =>
     gauge.set(broker.state.value === 'blocked' ? 1 : 0),
   )
@@ -102,7 +103,11 @@ const BROKER_STATS = {
   acked: 'Messages acknowledged',
   deadLettered: 'Messages dead-lettered by this process',
   reconnects: 'Connections made anew',
-} as const
+  unanswered: 'Messages published whose fate is unknown: connection lost, deadline, or cancelled',
+  requeued: 'Messages given back',
+  retried: 'Further tries of a handler',
+  blocked: 'Times that the broker blocked publishing',
+} as const satisfies Record<keyof Broker['stats'], string>
 
 const toSnake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 

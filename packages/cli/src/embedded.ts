@@ -5,6 +5,7 @@ import { type FetcherConfig, runFetcher } from '@warren/fetcher'
 import type { Frontier } from '@warren/frontier'
 import { parserConfig, runParser } from '@warren/parser'
 import { createMetrics, type Logger } from '@warren/service'
+import { brokerLog } from './broker-log.ts'
 
 /** One process has no network between its parts: looks often, keeps a small window. */
 const COORDINATOR = { MAINTENANCE_MS: 200, CLAIM_IDLE_MS: 50, WINDOW_VISITS: 64, WINDOW_URLS: 4_000, CONTROL_MS: 500 }
@@ -21,8 +22,8 @@ export interface EmbeddedDeps {
  * Rejects with the first error of a role, after the others have stopped.
  */
 export async function runEmbedded(deps: EmbeddedDeps, shutdown: ShutdownScope): Promise<void> {
-  await using broker = createInProcessBroker()
   const { logger } = deps
+  await using broker = createInProcessBroker({ onEvent: brokerLog(logger) })
   const metrics = createMetrics({ role: 'embedded' })
   const parsing = new ShutdownScope()
   await using group = new TaskGroup({ signal: shutdown.aborted })

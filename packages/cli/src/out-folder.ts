@@ -1,3 +1,4 @@
+import { createWriteStream, type WriteStream } from 'node:fs'
 import { access, constants, mkdir, open, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { CrawlError } from '@warren/protocol'
@@ -31,6 +32,11 @@ export class OutFolder implements AsyncDisposable {
   }
   get logFile(): string {
     return join(this.path, 'warren.log')
+  }
+
+  /** Where the log of this run is appended. A disk that is full costs log lines, not the crawl; pages.jsonl reports it. */
+  openLog(): WriteStream {
+    return createWriteStream(this.logFile, { flags: 'a' }).on('error', () => {})
   }
 
   /** Makes and locks the folder. Errors: ERR_OUTPUT_UNUSABLE, ERR_OUTPUT_BUSY when another process crawls there. */

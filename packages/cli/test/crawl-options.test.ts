@@ -3,7 +3,9 @@ import { expect, test } from 'vitest'
 import { applyOptions, baseConfig, type CrawlOptions, refuseChangedScope, withCrawlOptions } from '../src/crawl-options.ts'
 
 function parse(...argv: string[]): CrawlOptions {
-  const command = withCrawlOptions(new Command()).exitOverride().configureOutput({ writeErr: () => {} })
+  const command = withCrawlOptions(new Command())
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
   return command.parse(argv, { from: 'user' }).opts()
 }
 const configOf = (...argv: string[]) => applyOptions(baseConfig('1.2.3'), parse(...argv))
@@ -14,7 +16,9 @@ test('without options the defaults stand, and no public address may be dialled',
 })
 test('a contact is in the User-Agent, with an own product name too', () => {
   expect(configOf('--contact', 'you@example.org').fetch.userAgent).toBe('Warren/1.2.3 (+you@example.org)')
-  expect(configOf('--contact', 'https://example.org/bot', '--user-agent', 'Mine/2').fetch.userAgent).toBe('Mine/2 (+https://example.org/bot)')
+  expect(configOf('--contact', 'https://example.org/bot', '--user-agent', 'Mine/2').fetch.userAgent).toBe(
+    'Mine/2 (+https://example.org/bot)',
+  )
 })
 test('an explicit depth goes level by level, unless told otherwise', () => {
   expect(configOf('--max-depth', '3')).toMatchObject({ maxDepth: 3, depthByLevel: true })
@@ -49,5 +53,7 @@ test('a changed scope or filter is refused with both values; the same or none is
   expect(() => refuseChangedScope(held, parse(), 'DIR')).not.toThrow()
   expect(() => refuseChangedScope(held, parse('--scope', 'domain', '--include', 'docs'), 'DIR')).not.toThrow()
   expect(() => refuseChangedScope(held, parse('--scope', 'host'), 'DIR')).toThrow(/--scope: it has "domain", you asked for "host"/)
-  expect(() => refuseChangedScope(held, parse('--include', 'blog'), 'DIR')).toThrow(/--include: it has \["docs"\], you asked for \["blog"\]/)
+  expect(() => refuseChangedScope(held, parse('--include', 'blog'), 'DIR')).toThrow(
+    /--include: it has \["docs"\], you asked for \["blog"\]/,
+  )
 })

@@ -21,7 +21,10 @@ test('the default folder is named after the host, and the port where there is on
 test('a folder has one owner, and is free again after it', async () => {
   {
     await using _first = await OutFolder.open(dir)
-    await expect(OutFolder.open(dir)).rejects.toMatchObject({ code: 'ERR_OUTPUT_BUSY', message: expect.stringContaining(String(process.pid)) })
+    await expect(OutFolder.open(dir)).rejects.toMatchObject({
+      code: 'ERR_OUTPUT_BUSY',
+      message: expect.stringContaining(String(process.pid)),
+    })
   }
   await using _second = await OutFolder.open(dir)
 })

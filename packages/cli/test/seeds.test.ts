@@ -20,12 +20,18 @@ test.each([
 ])('%j is read as %s', (text, url) => {
   expect(parseSeed(text)).toBe(url)
 })
-test.each(['', 'word', 'http://', 'http://a b/', 'https://exa mple.org', 'http://[::1', 'http://256.1.1.1/'])('%j is no URL, and the message shows it', (text) => {
-  expect(() => parseSeed(text)).toThrow(JSON.stringify(text))
-})
-test.each(['ftp://example.org/', 'file:///etc/passwd', 'javascript:alert(1)', 'mailto:a@example.org'])('%s: the scheme is named', (text) => {
-  expect(() => parseSeed(text)).toThrow(/scheme \w+ is not supported/)
-})
+test.each(['', 'word', 'http://', 'http://a b/', 'https://exa mple.org', 'http://[::1', 'http://256.1.1.1/'])(
+  '%j is no URL, and the message shows it',
+  (text) => {
+    expect(() => parseSeed(text)).toThrow(JSON.stringify(text))
+  },
+)
+test.each(['ftp://example.org/', 'file:///etc/passwd', 'javascript:alert(1)', 'mailto:a@example.org'])(
+  '%s: the scheme is named',
+  (text) => {
+    expect(() => parseSeed(text)).toThrow(/scheme \w+ is not supported/)
+  },
+)
 test('a file gives each seed once, skips comments, and is named with the line of what cannot be read', async () => {
   const file = join(dir, 'seeds.txt')
   await writeFile(file, '# seeds\r\nhttps://a.example/\r\n\r\nhttps://b.example/\nhttps://a.example\n')

@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { parseBytes, parseCount, parseDuration, parseRate, showBytes, showDuration } from '../src/units.ts'
 
 describe('parseDuration', () => {
-  test.each([['0', 0], ['100ms', 100], ['1s', 1_000], ['1.5h', 5_400_000], ['2d', 172_800_000]])('%s is %i ms', (text, ms) => {
+  test.each([
+    ['0', 0],
+    ['100ms', 100],
+    ['1s', 1_000],
+    ['1.5h', 5_400_000],
+    ['2d', 172_800_000],
+  ])('%s is %i ms', (text, ms) => {
     expect(parseDuration(text)).toBe(ms)
   })
   test.each(['', '5', '-1s', '1 s', '1S', 'NaNms', '1e9s', '400d', 'Infinity'])('%j is refused', (text) => {
@@ -10,7 +16,14 @@ describe('parseDuration', () => {
   })
 })
 describe('parseBytes and parseRate', () => {
-  test.each([['1', 1], ['500', 500], ['64KB', 64_000], ['10MiB', 10_485_760], ['1.5 GB', 1_500_000_000], ['5mb', 5_000_000]])('%s is %i bytes', (text, bytes) => {
+  test.each([
+    ['1', 1],
+    ['500', 500],
+    ['64KB', 64_000],
+    ['10MiB', 10_485_760],
+    ['1.5 GB', 1_500_000_000],
+    ['5mb', 5_000_000],
+  ])('%s is %i bytes', (text, bytes) => {
     expect(parseBytes(text)).toBe(bytes)
   })
   test.each(['', '0', '-1', '5XB', 'MB', '1e3', '99999999TB'])('%j is refused', (text) => {

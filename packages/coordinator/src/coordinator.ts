@@ -39,14 +39,13 @@ export async function runCoordinator(deps: CoordinatorDeps, shutdown: ShutdownSc
   const dispatch = { ...shared, robots: new RobotsRules(config.ROBOTS_CACHE_BYTES) }
   const sayControl = async () => broker.publish({ v: 1, type: 'control', crawls: await book.refresh() }, { signal: shutdown.aborted })
 
-  const settling = await startSettling({
+  await using settling = await startSettling({
     ...shared,
     known: new KnownUrls(config.KNOWN_CACHE_ENTRIES),
     random: deps.random ?? Math.random,
     onProgress: () => progress.sender.send(progress.receiver.value + 1),
     signal: shutdown.aborted,
   })
-  await using _settling = settling
   await using group = new TaskGroup({ signal: shutdown.aborted })
   /** Repeats `step` until the drain; a database or a broker that is away is waited for, any other error ends the role. */
   const repeat = (name: string, step: (signal: AbortSignal) => Promise<void>) =>
@@ -65,6 +64,12 @@ export async function runCoordinator(deps: CoordinatorDeps, shutdown: ShutdownSc
         }
       }
     })
+
+  // A failed consumer ends the group, and so the role.
+  settling.failed.addEventListener('abort', () => group.spawn(() => Promise.reject(settling.failed.reason)), {
+    once: true,
+    signal: group.signal,
+  })
 
   repeat('control', async () => {
     await sayControl()

@@ -1,9 +1,12 @@
 import { backoffMs } from '@warren/async'
-import type { Trouble, UrlFate } from '@warren/frontier'
+import type { Fate, Trouble } from '@warren/frontier'
 import type { Answer, CrawlConfig, FetchResult, HostReport, PageFacts, RobotsOutcome, UnreachableCode } from '@warren/protocol'
 import { type CanonicalUrl, canonicalize, type HostKey, hostKeyOf, parseRobots } from '@warren/web'
 
 /** Everything here is a pure function of an outcome: what it means for the URL, and what for its host. */
+
+/** A fate without the links that a page brings; those are admission's. */
+type UrlFate = Exclude<Fate, { kind: 'done' }>
 
 const SECOND = 1_000
 const MINUTE = 60 * SECOND
@@ -18,6 +21,8 @@ const UNREACHABLE = { baseMs: 5 * SECOND, maxMs: HOUR }
 const RETRY_AFTER_MAX_MS = DAY
 /** Least time a robots.txt is kept, whatever its max-age says, so that a visit is not always preceded by a robots visit. */
 const ROBOTS_TTL_MIN_MS = 5 * MINUTE
+/** While a good copy stands in for a robots.txt that is out of reach: how soon it is asked for again. */
+const ROBOTS_RETRY_MS = 5 * MINUTE
 /** Source: RFC 9309, 2.4: a cached robots.txt should not be used for more than 24 hours. */
 const ROBOTS_TTL_MAX_MS = DAY
 /** Source: RFC 9309, 2.3.1.2: at least five consecutive redirects are followed. */
@@ -110,29 +115,37 @@ export function troubleOf(report: HostReport, random: () => number): Trouble | n
   return null
 }
 
+/** As `troubleOf`, for the host whose robots.txt was asked for: without an answer for it nothing of the host is fetched. */
+export const robotsTroubleOf = (verdict: RobotsVerdict, report: HostReport, random: () => number): Trouble | null =>
+  troubleOf(report, random) ??
+  (verdict.kind === 'unreachable'
+    ? { kind: 'refusing', code: 'robots-unreachable', ...UNREACHABLE, floorMs: 0, jitter: 0.5 + random() / 2 }
+    : null)
+
 export type RobotsVerdict =
   | { kind: 'rules'; body: Uint8Array; ttlMs: number; crawlDelayMs: number | null }
   | { kind: 'allow-all'; ttlMs: number }
-  | { kind: 'unreachable' }
+  | { kind: 'unreachable'; retryMs: number }
   | { kind: 'hop'; url: CanonicalUrl; hostKey: HostKey; hop: number }
 
 /** What the answer for a robots.txt means for the host that asked. Source: RFC 9309, 2.3.1; 429 waits (ours). */
 export function robotsVerdict(outcome: RobotsOutcome, productToken: string): RobotsVerdict {
   const { result } = outcome
+  const unreachable: RobotsVerdict = { kind: 'unreachable', retryMs: ROBOTS_RETRY_MS }
   const unavailable: RobotsVerdict = { kind: 'allow-all', ttlMs: ROBOTS_TTL_MAX_MS }
   switch (result.kind) {
     case 'unreachable':
-      return { kind: 'unreachable' }
+      return unreachable
     case 'denied':
       // The host itself may not be dialled: its URLs find out one by one and end as excluded. Behind a redirect: as unreachable.
-      return outcome.hop === 0 ? { kind: 'allow-all', ttlMs: ROBOTS_TTL_MIN_MS } : { kind: 'unreachable' }
+      return outcome.hop === 0 ? { kind: 'allow-all', ttlMs: ROBOTS_TTL_MIN_MS } : unreachable
     case 'answer': {
       const target = redirectTarget(result)
       if (target !== undefined)
         return outcome.hop >= ROBOTS_HOPS_MAX ? unavailable : { kind: 'hop', url: target, hostKey: hostKeyOf(target), hop: outcome.hop + 1 }
-      if (result.status === 429 || result.status >= 500) return { kind: 'unreachable' }
+      if (result.status === 429 || result.status >= 500) return unreachable
       if (result.status < 200 || result.status >= 300) return unavailable
-      if (result.truncated !== null && isBroken(result)) return { kind: 'unreachable' } // half a rule set is no rule set
+      if (result.truncated !== null && isBroken(result)) return unreachable // half a rule set is no rule set
       const body = Buffer.from(outcome.body ?? '', 'base64')
       const ttlMs = Math.min(ROBOTS_TTL_MAX_MS, Math.max(ROBOTS_TTL_MIN_MS, result.maxAgeMs ?? ROBOTS_TTL_MAX_MS))
       return { kind: 'rules', body, ttlMs, crawlDelayMs: parseRobots(body).crawlDelayMs(productToken) ?? null }

@@ -8,7 +8,7 @@ import type { CoordinatorConfig } from './config.ts'
 import type { CrawlBook } from './crawl-book.ts'
 import type { KnownUrls } from './known-urls.ts'
 import type { CoordinatorMetrics } from './metrics.ts'
-import { fateOf, productToken, robotsVerdict, troubleOf } from './policy.ts'
+import { fateOf, productToken, robotsTroubleOf, robotsVerdict, troubleOf } from './policy.ts'
 
 export interface SettleDeps {
   readonly broker: Broker
@@ -24,15 +24,20 @@ export interface SettleDeps {
   readonly signal: AbortSignal
 }
 
+/** Dispose stops taking outcomes, then waits until those taken are settled. */
+export interface Settling extends AsyncDisposable {
+  /** Aborts with the error after which no outcome is taken any more, such as a refused password. The role ends. */
+  readonly failed: AbortSignal
+}
+
 /** What one outcome came to: settled, or the reason why it never can be. */
 type Settled = { ok: true } | { ok: false; error: CrawlError }
 
 /**
  * Consumes `outcomes`: each is turned into a settlement, settled together with its neighbours in one commit, and acked after it.
  * While the database is away the outcomes stay unacked and wait here; one that the database refuses is dead-lettered alone.
- * Dispose stops taking outcomes, then waits until those taken are settled.
  */
-export async function startSettling(deps: SettleDeps): Promise<AsyncDisposable> {
+export async function startSettling(deps: SettleDeps): Promise<Settling> {
   await using stack = new AsyncDisposableStack()
   const batcher = new Batcher<Settlement, Settled>({
     maxCount: deps.config.SETTLE_BATCH,
@@ -55,12 +60,11 @@ export async function startSettling(deps: SettleDeps): Promise<AsyncDisposable> 
   )
   stack.use(consumer)
   const owned = stack.move()
-  return { [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { failed: consumer.failed, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 /** The database may be away for as long as it likes: nothing is lost by waiting, everything by giving up. */
 const STORE_RETRY = {
-  attempts: Number.POSITIVE_INFINITY,
   baseMs: 50,
   maxMs: 2_000,
   retryable: (error: unknown) => error instanceof CrawlError && error.disposition === 'retry',
@@ -107,7 +111,6 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
     case 'robots': {
       const verdict = robotsVerdict(outcome, productToken(config))
       const result = verdict.kind === 'rules' ? { ...verdict, digest: hash('sha256', verdict.body, 'hex') } : verdict
-      const trouble = troubleOf(outcome.report, deps.random)
       return {
         kind: 'robots',
         crawlId,
@@ -117,12 +120,8 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
         result,
         nextInMs,
         meanExchangeMs: outcome.report.meanExchangeMs,
-        trouble:
-          trouble ??
-          (result.kind === 'unreachable'
-            ? { kind: 'refusing', code: 'robots-unreachable', baseMs: 5_000, maxMs: 3_600_000, floorMs: 0, jitter: 0.5 + deps.random() / 2 }
-            : null),
-        answered: result.kind !== 'unreachable',
+        trouble: robotsTroubleOf(verdict, outcome.report, deps.random),
+        answered: verdict.kind !== 'unreachable',
       }
     }
     default:
@@ -143,7 +142,7 @@ async function settleBatch(batch: readonly Settlement[], deps: SettleDeps): Prom
     deps.onProgress()
     return batch.map(() => ({ ok: true }))
   } catch (error) {
-    if (deps.signal.aborted || (error instanceof CrawlError && error.disposition === 'retry')) throw error
+    if (deps.signal.aborted || (error instanceof CrawlError && error.disposition !== 'dead-letter')) throw error
     // The database refuses something in here. Alone, each shows whether it is the one.
     if (batch.length > 1) return (await Promise.all(batch.map((settlement) => settleBatch([settlement], deps)))).flat()
     const reason =
