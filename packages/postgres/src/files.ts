@@ -2,14 +2,21 @@ import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { errnoOf } from './fault.ts'
 
-/** Writes a file so that it is there whole, even after a power cut, or not at all. */
-export async function writeWhole(path: string, text: string, mode = 0o644): Promise<void> {
+export interface WriteOptions {
+  readonly mode?: number
+  /** False: a power cut may leave it empty. It is written again anyway. */
+  readonly durable?: boolean
+}
+
+/** Writes a file so that it is there whole, or not at all. */
+export async function writeWhole(path: string, text: string, { mode = 0o644, durable = true }: WriteOptions = {}): Promise<void> {
   const partial = `${path}.part`
   await rm(partial, { force: true })
   await using file = await open(partial, 'wx', mode)
   await file.writeFile(text)
-  await file.sync()
+  if (durable) await file.sync()
   await rename(partial, path)
+  if (!durable) return
   await using folder = await open(dirname(path), 'r')
   await folder.sync()
 }

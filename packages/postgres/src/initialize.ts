@@ -52,13 +52,13 @@ async function initdb(cluster: Cluster, binaries: Binaries, { durable, signal }:
   await emptyData(cluster)
   const password = randomBytes(24).toString('base64url')
   const passwordFile = join(home, 'password')
-  await writeWhole(passwordFile, `${password}\n`, 0o600)
+  await writeWhole(passwordFile, `${password}\n`, { mode: 0o600, durable })
   await chown(passwordFile, account.uid, account.gid) // initdb reads it
   const args = ['-D', data, '-U', ROLE, `--pwfile=${passwordFile}`, '-A', 'scram-sha-256', '-E', 'UTF8', '--locale=C', '--no-instructions']
   if (!durable) args.push('--no-sync')
   const { code, said } = await run(binaries.initdb, args, cluster, signal)
   if (code !== 0) throw serviceFault('create a database', home, said)
-  await writeWhole(join(home, MARKER), `${JSON.stringify({ version: 1, postgres: binaries.major })}\n`)
+  await writeWhole(join(home, MARKER), `${JSON.stringify({ version: 1, postgres: binaries.major })}\n`, { durable })
   return password
 }
 

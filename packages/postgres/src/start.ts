@@ -122,7 +122,7 @@ async function launch({ cluster, program, mark, text, signal }: Launch): Promise
   for (let start = 1; ; start++) {
     const port = await freePort()
     try {
-      await writeWhole(file, `${text}port = ${port}\ncluster_name = '${mark}'\n`)
+      await writeWhole(file, `${text}port = ${port}\ncluster_name = '${mark}'\n`, { durable: false })
       await rename(log, `${log}.old`).catch(unlessMissing)
     } catch (error) {
       throw folderFault(cluster.home, error)
