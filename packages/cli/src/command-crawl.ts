@@ -24,6 +24,7 @@ interface EmbeddedOptions extends CrawlOptions {
   readonly out?: string
   readonly concurrency?: number
   readonly rate?: number
+  readonly retryDelay?: number
   readonly again?: true
 }
 
@@ -47,6 +48,11 @@ export function addCrawlCommand(program: Command, shutdown: ShutdownScope, exit:
     .option('--out <DIR>', 'where the files go, and where a crawl resumes (default ./warren-out/<host>)')
     .option('--concurrency <N>', 'requests in flight in all (default 64)', argument(parseCount(1, 10_000)))
     .option('--rate <N/s>', 'receive at most N bytes a second: 500KB/s, 5MB/s', argument(parseRate))
+    .option(
+      '--retry-delay <D>',
+      'wait about D before the first retry of a URL or host that failed, then twice that, and so on',
+      argument(parseDuration),
+    )
     .option('--again', 'crawl anew where a crawl has finished; its pages.jsonl is kept under another name')
     .addHelpText(
       'after',
@@ -112,7 +118,7 @@ async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown
 
   await using pages = await startPagesExport(frontier, open.id, out.path)
   const state = await runUntilEnded(
-    { frontier, logger, fetcher: fetcherSettings(options) },
+    { frontier, logger, fetcher: fetcherSettings(options), retryMs: options.retryDelay },
     open.id,
     () => pages.catchUp(),
     shutdown,

@@ -14,6 +14,8 @@ export interface EmbeddedDeps {
   readonly frontier: Frontier
   readonly logger: Logger
   readonly fetcher: FetcherConfig
+  /** First wait of a URL or a host that failed; undefined: the coordinator's defaults. */
+  readonly retryMs: number | undefined
 }
 
 /**
@@ -49,7 +51,12 @@ export async function runEmbedded(deps: EmbeddedDeps, shutdown: ShutdownScope): 
       {
         broker,
         frontier: deps.frontier,
-        config: coordinatorConfig.parse(COORDINATOR),
+        config: coordinatorConfig.parse({
+          ...COORDINATOR,
+          ...(deps.retryMs === undefined
+            ? {}
+            : { RETRY_BASE_MS: deps.retryMs, HOST_RETRY_BASE_MS: deps.retryMs, THROTTLE_BASE_MS: deps.retryMs }),
+        }),
         logger,
         metrics,
         companions: Promise.all([fetched.promise, parsed.promise]),

@@ -2,6 +2,7 @@ import { backoffMs } from '@warren/async'
 import type { Fate, Trouble } from '@warren/frontier'
 import type { Answer, CrawlConfig, FetchResult, HostReport, PageFacts, RobotsOutcome, UnreachableCode } from '@warren/protocol'
 import { type CanonicalUrl, canonicalize, type HostKey, hostKeyOf, parseRobots } from '@warren/web'
+import type { CoordinatorConfig } from './config.ts'
 
 /** Everything here is a pure function of an outcome: what it means for the URL, and what for its host. */
 
@@ -13,12 +14,6 @@ const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
-/** 429 and 503 without Retry-After: a minute, doubling to a day. */
-const THROTTLE = { baseMs: MINUTE, maxMs: DAY }
-/** A host that cannot be reached, or answers nothing but 5xx: five seconds, doubling to an hour. */
-const UNREACHABLE = { baseMs: 5 * SECOND, maxMs: HOUR }
-/** A Retry-After beyond this is read as this: nobody plans a crawl by one header for longer. */
-const RETRY_AFTER_MAX_MS = DAY
 /** Least time a robots.txt is kept, whatever its max-age says, so that a visit is not always preceded by a robots visit. */
 const ROBOTS_TTL_MIN_MS = 5 * MINUTE
 /** While a good copy stands in for a robots.txt that is out of reach: how soon it is asked for again. */
@@ -96,31 +91,37 @@ export function redirectTarget(answer: Answer): CanonicalUrl | undefined {
   return REDIRECTS.has(answer.status) && answer.location !== null ? canonicalize(answer.location) : undefined
 }
 
+/** How long hosts in trouble are left alone; the settings of coordinatorConfig. */
+export type HostBackOff = Pick<CoordinatorConfig, 'HOST_RETRY_BASE_MS' | 'HOST_RETRY_MAX_MS' | 'THROTTLE_BASE_MS' | 'THROTTLE_MAX_MS'> & {
+  readonly random: () => number
+}
+
 /** What a visit's report means for its host; null: nothing is wrong. */
-export function troubleOf(report: HostReport, random: () => number): Trouble | null {
-  const jitter = 0.5 + random() / 2
+export function troubleOf(report: HostReport, backOff: HostBackOff): Trouble | null {
+  const jitter = 0.5 + backOff.random() / 2
+  const unreachable = { baseMs: backOff.HOST_RETRY_BASE_MS, maxMs: backOff.HOST_RETRY_MAX_MS, floorMs: 0, jitter }
   if (report.throttled !== null)
     return {
       kind: 'refusing',
       code: `http-${report.throttled.status}`,
-      ...THROTTLE,
       // A stated Retry-After replaces our own doubling: the site said when.
-      ...(report.throttled.retryAfterMs === null
-        ? { floorMs: 0 }
-        : { baseMs: 0, floorMs: Math.min(report.throttled.retryAfterMs, RETRY_AFTER_MAX_MS) }),
+      baseMs: report.throttled.retryAfterMs === null ? backOff.THROTTLE_BASE_MS : 0,
+      maxMs: backOff.THROTTLE_MAX_MS,
+      floorMs: Math.min(report.throttled.retryAfterMs ?? 0, backOff.THROTTLE_MAX_MS),
       jitter,
     }
-  if (report.unreachable !== null) return { kind: 'unreachable', code: report.unreachable, ...UNREACHABLE, floorMs: 0, jitter }
-  if (report.requests > 0 && !report.answered) return { kind: 'refusing', code: 'no-usable-answer', ...UNREACHABLE, floorMs: 0, jitter }
+  if (report.unreachable !== null) return { kind: 'unreachable', code: report.unreachable, ...unreachable }
+  if (report.requests > 0 && !report.answered) return { kind: 'refusing', code: 'no-usable-answer', ...unreachable }
   return null
 }
 
 /** As `troubleOf`, for the host whose robots.txt was asked for: without an answer for it nothing of the host is fetched. */
-export const robotsTroubleOf = (verdict: RobotsVerdict, report: HostReport, random: () => number): Trouble | null =>
-  troubleOf(report, random) ??
-  (verdict.kind === 'unreachable'
-    ? { kind: 'refusing', code: 'robots-unreachable', ...UNREACHABLE, floorMs: 0, jitter: 0.5 + random() / 2 }
-    : null)
+export function robotsTroubleOf(verdict: RobotsVerdict, report: HostReport, backOff: HostBackOff): Trouble | null {
+  // Any failing answer is read as one that was no use: it is robots.txt that was refused.
+  return (
+    troubleOf(report, backOff) ?? (verdict.kind === 'unreachable' ? troubleOf({ ...report, requests: 1, answered: false }, backOff) : null)
+  )
+}
 
 export type RobotsVerdict =
   | { kind: 'rules'; body: Uint8Array; ttlMs: number; crawlDelayMs: number | null }

@@ -104,7 +104,7 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
         nextInMs: outcome.ending === 'abandoned' ? nextInMs + deps.config.VISIT_RUN_MS : nextInMs,
         pageLeaseMs: deps.config.PAGE_LEASE_MS,
         meanExchangeMs: report.meanExchangeMs,
-        trouble: troubleOf(report, deps.random),
+        trouble: troubleOf(report, { ...deps.config, random: deps.random }),
         answered: report.answered,
       }
     }
@@ -120,7 +120,7 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
         result,
         nextInMs,
         meanExchangeMs: outcome.report.meanExchangeMs,
-        trouble: robotsTroubleOf(verdict, outcome.report, deps.random),
+        trouble: robotsTroubleOf(verdict, outcome.report, { ...deps.config, random: deps.random }),
         answered: verdict.kind !== 'unreachable',
       }
     }

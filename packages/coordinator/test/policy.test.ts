@@ -76,19 +76,26 @@ describe('redirectTarget', () => {
 })
 
 describe('troubleOf', () => {
+  const backOff = (random: number) => ({
+    HOST_RETRY_BASE_MS: 5_000,
+    HOST_RETRY_MAX_MS: 3_600_000,
+    THROTTLE_BASE_MS: 60_000,
+    THROTTLE_MAX_MS: 86_400_000,
+    random: () => random,
+  })
   const report: HostReport = { requests: 3, meanExchangeMs: 10, throttled: null, unreachable: null, answered: true }
   test('a host that answers is in none', () => {
-    expect(troubleOf(report, () => 0)).toBeNull()
-    expect(troubleOf({ ...report, requests: 0, answered: false }, () => 0)).toBeNull()
+    expect(troubleOf(report, backOff(0))).toBeNull()
+    expect(troubleOf({ ...report, requests: 0, answered: false }, backOff(0))).toBeNull()
   })
   test('Retry-After says when; without it a minute doubles', () => {
-    expect(troubleOf({ ...report, throttled: { status: 429, retryAfterMs: 7_000 } }, () => 0)).toMatchObject({
+    expect(troubleOf({ ...report, throttled: { status: 429, retryAfterMs: 7_000 } }, backOff(0))).toMatchObject({
       kind: 'refusing',
       code: 'http-429',
       baseMs: 0,
       floorMs: 7_000,
     })
-    expect(troubleOf({ ...report, throttled: { status: 503, retryAfterMs: null } }, () => 1)).toMatchObject({
+    expect(troubleOf({ ...report, throttled: { status: 503, retryAfterMs: null } }, backOff(1))).toMatchObject({
       baseMs: 60_000,
       maxMs: 86_400_000,
       floorMs: 0,
@@ -96,13 +103,13 @@ describe('troubleOf', () => {
     })
   })
   test('a Retry-After of a year is read as a day', () => {
-    expect(troubleOf({ ...report, throttled: { status: 503, retryAfterMs: 31_536_000_000 } }, () => 0)).toMatchObject({
+    expect(troubleOf({ ...report, throttled: { status: 503, retryAfterMs: 31_536_000_000 } }, backOff(0))).toMatchObject({
       floorMs: 86_400_000,
     })
   })
   test('no usable answer among several is trouble too', () => {
-    expect(troubleOf({ ...report, answered: false }, () => 0)).toMatchObject({ kind: 'refusing', code: 'no-usable-answer' })
-    expect(troubleOf({ ...report, answered: false, unreachable: 'connect-refused' }, () => 0)).toMatchObject({
+    expect(troubleOf({ ...report, answered: false }, backOff(0))).toMatchObject({ kind: 'refusing', code: 'no-usable-answer' })
+    expect(troubleOf({ ...report, answered: false, unreachable: 'connect-refused' }, backOff(0))).toMatchObject({
       kind: 'unreachable',
       code: 'connect-refused',
     })
