@@ -8,16 +8,25 @@ import { unlessMissing, unlessThere, writeWhole } from './files.ts'
 
 const POINTER = 'pointer.json'
 /** A cluster whose folder was deleted is kept so long: who deleted it may have moved it to another disk instead. */
-const KEEP_MS = 30 * 24 * 3_600_000
+const KEEP_MS = 24 * 3_600_000
 
-/** The home of root's cluster for `dir`, in the cache folder; `dir` keeps a pointer to it. Removes what deleted folders left there long ago. */
+/** The home of root's cluster for `dir`, in the cache folder; `dir` keeps a pointer to it. Removes what deleted folders left there a day ago. */
 export async function homeInCache(dir: string): Promise<string> {
   const clusters = await clustersFolder()
   const known = await pointerIn(dir)
   const id = known ?? randomBytes(12).toString('hex')
   const home = join(clusters, id)
-  if (known === undefined) await writeWhole(join(dir, POINTER), `${JSON.stringify({ version: 1, cluster: id, home })}\n`)
-  await mkdir(home).catch(unlessThere)
+  if (known === undefined) {
+    await writeWhole(join(dir, POINTER), `${JSON.stringify({ version: 1, cluster: id, home })}\n`)
+    await mkdir(home)
+  }
+  if ((await stat(home).catch(unlessMissing)) === undefined) {
+    const pointer = join(dir, POINTER)
+    throw new CrawlError(
+      'ERR_OUTPUT_UNUSABLE',
+      `Cannot use ${dir}: its database ${home} was removed; choose another folder, or remove ${pointer} to start anew`,
+    )
+  }
   await chmod(home, 0o755)
   await checkOrigin(home, dir, id)
   await tie(home, dir)

@@ -1,10 +1,11 @@
-import { chmod, cp, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
+import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { cacheFolder, claimFolder } from '../src/cache-folder.ts'
 import { copyOfCheckout, exists, giveTo, hold, isRoot, NOBODY, query, release, temporaryFolder, useOwnCache } from './support.ts'
 
 useOwnCache()
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 }) // an initdb takes seconds where many share a disk
 
 /** Only root can be two users; a plain user's own runs are what the other files test then. */
 const rootTest = (name: string, run: () => Promise<void>): void => {
@@ -35,6 +36,23 @@ rootTest('as root, from 0700 folders: binaries and cluster go to the cache folde
   await cp(join(home, 'moved'), join(home, 'copied'), { recursive: true })
   const copied = await hold(join(home, 'copied'), { checkout, env })
   expect(copied.said).toMatchObject({ code: 'ERR_OUTPUT_UNUSABLE', message: expect.stringContaining('it is a copy of') })
+
+  // the cluster of a folder that was deleted a day ago goes with the next start; a folder whose cluster was removed says so
+  const [cluster = ''] = await readdir(join(cache, 'clusters'))
+  await rm(join(home, 'copied'), { recursive: true })
+  await rename(join(home, 'moved/pointer.json'), join(home, 'pointer.json'))
+  await utimes(join(cache, 'clusters', cluster, 'log'), 0, 0)
+  await release(await hold(join(home, 'other'), { checkout, env }))
+  expect(await exists(join(cache, 'clusters', cluster))).toBe(true) // the pointer was only moved
+  await rm(join(home, 'pointer.json'))
+  await release(await hold(join(home, 'other'), { checkout, env }))
+  expect(await exists(join(cache, 'clusters', cluster))).toBe(false)
+  await rm(join(cache, 'clusters'), { recursive: true })
+  const lost = await hold(join(home, 'other'), { checkout, env })
+  expect(lost.said).toMatchObject({
+    code: 'ERR_OUTPUT_UNUSABLE',
+    message: expect.stringMatching(/was removed; choose another folder, or remove/),
+  })
 })
 
 rootTest('as a plain user: the cluster lies in the folder itself, and root may run it as that user afterwards', async () => {

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { hold, processesWith, query, release, temporaryFolder, until, useOwnCache } from './support.ts'
 
 const GUARD = 'warren-postgres-guard'
 useOwnCache()
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 }) // an initdb takes seconds where many share a disk
 
 let shared: Awaited<ReturnType<typeof temporaryFolder>>
 /** One folder for all: each test leaves nobody on it. */

@@ -3,10 +3,11 @@ import { once } from 'node:events'
 import { mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type PrivatePostgres, removePostgres, startPostgres } from '@warren/postgres'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { exists, homeOf, processesWith, query, temporaryFolder, useOwnCache } from './support.ts'
 
 useOwnCache()
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 }) // an initdb takes seconds where many share a disk
 
 /** Where an initdb of its own is needed, without waiting for the disk. */
 const QUICK = { fsync: 'off' }
