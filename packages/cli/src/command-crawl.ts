@@ -17,7 +17,7 @@ import { startPagesExport } from './pages-export.ts'
 import { Progress } from './progress.ts'
 import { readSeeds } from './seeds.ts'
 import { fetchedAnything, readSummary, showSummary } from './summary.ts'
-import { parseCount, parseRate, showCount } from './units.ts'
+import { parseCount, parseDuration, parseRate, showCount } from './units.ts'
 import { version } from './version.ts'
 
 interface EmbeddedOptions extends CrawlOptions {
@@ -101,7 +101,8 @@ async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown
   await migrate(postgres.url)
   await using frontier = await openFrontier({ databaseUrl: postgres.url, slot: 0 }, { signal: shutdown.aborted })
   const held = await frontier.crawl(NAME)
-  if (held !== undefined) refuseChangedScope(held.config, wanted, folder)
+  if (held === undefined) await out.setPagesAside()
+  else refuseChangedScope(held.config, wanted, folder)
   const config = applyOptions(held?.config ?? base, { ...wanted, ...(contactFound === undefined ? {} : { contact: contactFound }) })
   const open = await openCrawl(frontier, held, config)
 

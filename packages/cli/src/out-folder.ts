@@ -1,6 +1,7 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { access, constants, mkdir, open, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { removePostgres } from '@warren/postgres'
 import { CrawlError } from '@warren/protocol'
 import type { CanonicalUrl } from '@warren/web'
 import type { Summary } from './summary.ts'
@@ -79,14 +80,18 @@ export class OutFolder implements AsyncDisposable {
 
   /** Clears the way for a new crawl: the old pages are kept under the time of their end, the old database goes. */
   async startAnew(): Promise<void> {
+    await this.setPagesAside()
+    if (await this.hasCrawl()) await removePostgres(this.postgresDir)
+  }
+
+  /** Keeps the pages of a crawl whose database is gone, or goes, under the time of its end. */
+  async setPagesAside(): Promise<void> {
     const ended = (await this.finished())?.at ?? new Date().toISOString()
     const stamp = ended.replace(/[:.]/g, '-')
     try {
-      for (const name of ['pages.jsonl', 'summary.json']) {
+      for (const name of ['pages.jsonl', 'summary.json'])
         if (await exists(join(this.path, name))) await rename(join(this.path, name), join(this.path, name.replace('.', `-${stamp}.`)))
-      }
       await rm(join(this.path, 'pages.cursor.json'), { force: true })
-      await rm(this.postgresDir, { recursive: true, force: true })
     } catch (cause) {
       throw unusable(this.path, cause)
     }
