@@ -55,7 +55,7 @@ export function decodeSync(coding: Coding, bytes: Uint8Array, maxBytes: number):
   const options = { maxOutputLength: Math.max(1, maxBytes), chunkSize: CHUNK_BYTES }
   switch (coding) {
     case 'gzip':
-      return gunzipSync(bytes, options)
+      return gunzipSync(bytes, { ...options, chunkSize: gzipSize(bytes, maxBytes) })
     case 'deflate':
       return isZlib(bytes[0]) ? inflateSync(bytes, options) : inflateRawSync(bytes, options)
     case 'br':
@@ -63,6 +63,16 @@ export function decodeSync(coding: Coding, bytes: Uint8Array, maxBytes: number):
     case 'zstd':
       return zstdDecompressSync(bytes, { ...options, ...ZSTD })
   }
+}
+
+/** No deflated byte stands for more. */
+const DEFLATE_RATIO = 1_032
+
+/** The decoded size that a gzip file ends with: with a chunk of that size nothing is joined or copied. Only a hint; it may lie. */
+function gzipSize(bytes: Uint8Array, maxBytes: number): number {
+  const at = bytes.byteLength - 4
+  const told = at < 0 ? 0 : new DataView(bytes.buffer, bytes.byteOffset + at, 4).getUint32(0, true)
+  return Math.max(1_024, Math.min(told, maxBytes, bytes.byteLength * DEFLATE_RATIO))
 }
 
 /** A stream that takes one coding off; input that is broken or ends early is an error, after what could be decoded. */

@@ -1,5 +1,5 @@
 import { Resolver, lookup as systemLookup } from 'node:dns/promises'
-import { type Clock, systemClock } from '@warren/async'
+import { type Clock, sleep, systemClock } from '@warren/async'
 
 export interface Found {
   readonly addresses: readonly string[]
@@ -93,6 +93,8 @@ export class NameCache {
 
 /** getaddrinfo tells no TTL. */
 const SYSTEM_TTL_MS = 5 * MINUTE_MS
+/** Source: RFC 8305, 3. */
+const RESOLUTION_DELAY_MS = 50
 
 /**
  * Asks the name servers (which tell the TTL and cost no thread), then, for what they do not know, the system with its hosts file and
@@ -102,8 +104,10 @@ export async function lookupName(name: string): Promise<Found> {
   if (isIn(name, 'localhost')) return { addresses: ['127.0.0.1', '::1'], ttlMs: MAX_TTL_MS }
   if (isIn(name, 'invalid')) throw notFound(name)
   nameServers ??= new Resolver({ timeout: 2_000, tries: 2 })
-  const [v4, v6] = await Promise.allSettled([nameServers.resolve4(name, { ttl: true }), nameServers.resolve6(name, { ttl: true })])
-  const records = [...(v4.status === 'fulfilled' ? v4.value : []), ...(v6.status === 'fulfilled' ? v6.value : [])]
+  const v6 = nameServers.resolve6(name, { ttl: true }).catch(() => [])
+  const v4 = await nameServers.resolve4(name, { ttl: true }).catch(() => [])
+  // Many name servers answer for IPv6 late or never; with an IPv4 address at hand it is not worth waiting for.
+  const records = [...v4, ...(v4.length === 0 ? await v6 : await Promise.race([v6, sleep(RESOLUTION_DELAY_MS).then(() => [])]))]
   if (records.length > 0)
     return { addresses: records.map((record) => record.address), ttlMs: Math.min(...records.map((record) => record.ttl)) * 1_000 }
   const found = await systemLookup(name, { all: true, order: 'ipv4first' })

@@ -5,9 +5,12 @@ import { type FetcherParts, fetcherConfig, runFetcher } from '@warren/fetcher'
 import {
   type Answer,
   type CrawlState,
+  decode,
   defaultCrawlConfig,
+  encode,
   type FetchPolicy,
   type FetchResult,
+  type Message,
   type Outcome,
   type Page,
   type RobotsOutcome,
@@ -56,6 +59,7 @@ export class Harness implements AsyncDisposable {
   readonly shutdown = new ShutdownScope()
   readonly metrics: Metrics = createMetrics({ role: 'test' })
   readonly logs: string[] = []
+  readonly unreadable: unknown[] = []
   readonly #visits = new Map<string, { pages: Page[]; outcomes: UrlOutcome[]; ended: PromiseWithResolvers<Visited> }>()
   /** Resolves when the role has returned. */
   role: Promise<void> = Promise.resolve()
@@ -79,10 +83,12 @@ export class Harness implements AsyncDisposable {
       harness.shutdown,
     )
     await harness.broker.consume('pages', { prefetch: 1_000 }, async ({ message }) => {
+      harness.#check(message)
       harness.#of(message.visitId).pages.push(message)
       return 'ack'
     })
     await harness.broker.consume('outcomes', { prefetch: 1_000 }, async ({ message }) => {
+      harness.#check(message)
       harness.#outcome(message)
       return 'ack'
     })
@@ -133,6 +139,16 @@ export class Harness implements AsyncDisposable {
     this.shutdown.abort()
     await this.role
     await this.broker[Symbol.asyncDispose]()
+    if (this.unreadable.length > 0) throw new AggregateError(this.unreadable, 'messages that no role can read')
+  }
+
+  /** Every message would be read by the other side of a wire; what would not is in `unreadable`. */
+  #check(message: Message): void {
+    try {
+      decode(encode(message))
+    } catch (error) {
+      this.unreadable.push(error)
+    }
   }
 
   #of(visitId: string) {
