@@ -12,10 +12,10 @@ export const parserConfig = z.object({
   PARSE_HEAP_MB: z.coerce
     .number()
     .int()
-    .min(32)
+    .min(256)
     .max(16_384)
     .default(512)
-    .describe('heap of one thread in MiB; a page that needs more is stopped with its thread'),
+    .describe('heap of one thread in MiB; a page that needs more is stopped with its thread. The limits on pages are made for 256'),
   PARSE_MAX_LINKS: count(DEFAULT_MAX_LINKS, 1_000_000, 'links kept of one page; those beyond are counted'),
 })
 export type ParserConfig = Readonly<z.infer<typeof parserConfig>>

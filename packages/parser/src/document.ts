@@ -5,15 +5,16 @@ import { adapter as domAdapter, type Htmlparser2TreeAdapterMap } from 'parse5-ht
 import { type Attributes, Findings } from './findings.ts'
 
 /**
- * A tree builder may make many more elements than a page has tags: 20 000 times `<p><font id=n>` opens every earlier font again
- * in each paragraph, which makes 200 million and needs more memory than any machine has. Documents of real pages stay far below this.
- * A count, not a clock: the same page always ends the same way.
+ * Most nodes and attributes of a document, which then takes about 200 MB. Documents of real pages stay far below this. But a tree builder
+ * may make many more elements than a page has tags: 20 000 times `<p><font id=n>` opens every earlier font again in each paragraph,
+ * which makes 200 million. A count, not a clock: the same page always ends the same way.
  */
-const MAX_ELEMENTS = 200_000
+const MAX_PARTS = 300_000
 
+type ParentNode = Htmlparser2TreeAdapterMap['parentNode']
 type Node = Htmlparser2TreeAdapterMap['childNode']
 
-/** The document of the page would have more than `MAX_ELEMENTS` elements. */
+/** The document of the page would have more than `MAX_PARTS` nodes and attributes. */
 export class TooLarge extends Error {
   override readonly name = 'TooLarge'
 }
@@ -77,17 +78,40 @@ function* inOrder(root: Node | undefined): Generator<Node> {
 /** cheerio's tree adapter, with template contents kept apart as parse5 means them to be, and with a limit. */
 function guardedAdapter(): TreeAdapter<Htmlparser2TreeAdapterMap> {
   const contents = new WeakMap<object, Htmlparser2TreeAdapterMap['documentFragment']>()
-  let elements = 0
+  let parts = 0
+  const count = (more: number): void => {
+    parts += more
+    if (parts > MAX_PARTS) throw new TooLarge(`Cannot build document: more than ${MAX_PARTS} nodes and attributes`)
+  }
   return {
     ...domAdapter,
     createElement: (name, namespace, attributes) => {
-      if (++elements > MAX_ELEMENTS) throw new TooLarge(`Cannot build document: more than ${MAX_ELEMENTS} elements`)
+      count(1 + attributes.length)
       const named = attributes.map((each) => (each.prefix ? { ...each, name: `${each.prefix}:${each.name}` } : each))
       return domAdapter.createElement(name, namespace, named)
     },
+    createCommentNode: (text) => {
+      count(1)
+      return domAdapter.createCommentNode(text)
+    },
+    insertText: (parent, text) => {
+      count(1)
+      domAdapter.insertText(parent, text)
+    },
+    insertBefore,
     setTemplateContent: (template, content) => {
       contents.set(template, content)
     },
     getTemplateContent: (template) => contents.get(template) ?? domAdapter.createDocumentFragment(),
   }
+}
+
+/** As the adapter's own, but it looks for the reference from the end, where a table stands while things are moved in front of it. */
+function insertBefore(parent: ParentNode, node: Node, reference: Node): void {
+  node.parent = parent
+  node.next = reference
+  node.prev = reference.prev
+  if (reference.prev) reference.prev.next = node
+  reference.prev = node
+  parent.children.splice(parent.children.lastIndexOf(reference), 0, node)
 }

@@ -1,7 +1,10 @@
 import { sniffEncoding } from '@warren/web'
 
-/** Far above any limit on bodies, and below what a string can hold in every encoding. */
-const MAX_BYTES = 268_435_456
+/**
+ * Bytes of a body that are read; three times the default limit on bodies. Text takes up to two bytes a character in the heap of the thread,
+ * and one allocation that does not fit into it ends the whole process, not just the thread.
+ */
+const MAX_BYTES = 33_554_432
 
 /** One decoder per encoding that was met; decoding without `stream` leaves no state behind. */
 const decoders = new Map<string, TextDecoder>()

@@ -11,6 +11,9 @@ export interface Reference {
   readonly nofollow: boolean
 }
 
+/** References that are kept of one page; a page of 10 MiB can have a million. */
+const MAX_REFERENCES = 100_000
+
 /** Relations of a link element (or header) that name another page one would go to. */
 const NAVIGATIONAL = new Set(['next', 'prev', 'previous', 'canonical'])
 
@@ -25,6 +28,7 @@ export class Findings {
   #canonical: string | undefined
   #refresh: string | undefined
   #contested = 0
+  #unkept = 0
   readonly references: Reference[] = []
   /** Contents of robots meta elements with the agent they speak to, lower case ('robots' is everyone). */
   readonly robots: { readonly agent: string; readonly content: string }[] = []
@@ -50,6 +54,11 @@ export class Findings {
     return this.#contested
   }
 
+  /** References beyond the first 100 000. */
+  get unkept(): number {
+    return this.#unkept
+  }
+
   /** An html start tag; a second one adds what the first lacks (13.2.6.4.7). */
   html(attribute: Attributes): void {
     this.#lang ??= attribute('lang') ?? attribute('xml:lang')
@@ -70,7 +79,7 @@ export class Findings {
   /** a and area with `href`, frame and iframe with `src`. */
   hyperlink(kind: 'a' | 'area' | 'frame', href: string | undefined, rel: string | undefined): void {
     if (href === undefined) return
-    this.references.push({ kind, href, nofollow: rel !== undefined && isNofollow(rel) })
+    this.#refer({ kind, href, nofollow: rel !== undefined && isNofollow(rel) })
   }
 
   linkElement(attribute: Attributes): void {
@@ -82,7 +91,12 @@ export class Findings {
       if (this.#canonical === undefined) this.#canonical = href
       else this.#contested++
     }
-    if (isNavigational(relations)) this.references.push({ kind: 'link', href, nofollow: relations.includes('nofollow') })
+    if (isNavigational(relations)) this.#refer({ kind: 'link', href, nofollow: relations.includes('nofollow') })
+  }
+
+  #refer(reference: Reference): void {
+    if (this.references.length < MAX_REFERENCES) this.references.push(reference)
+    else this.#unkept++
   }
 
   meta(attribute: Attributes, agent: string): void {
@@ -102,7 +116,7 @@ export class Findings {
       return
     }
     this.#refresh = target
-    if (target) this.references.push({ kind: 'refresh', href: target, nofollow: false })
+    if (target) this.#refer({ kind: 'refresh', href: target, nofollow: false })
   }
 }
 

@@ -40,7 +40,7 @@ export function collectLinks(sources: LinkSources): CollectedLinks {
   const headerCanonical = headerLinks.find(({ relations }) => relations.includes('canonical'))?.href
   return {
     links: list.links,
-    linksDropped: list.dropped,
+    linksDropped: list.dropped + findings.unkept,
     canonical: resolve(findings.canonical, base) ?? resolve(headerCanonical, pageUrl) ?? null,
     refresh:
       (headerRefresh === undefined ? resolve(findings.refresh || undefined, base) : resolve(headerRefresh || undefined, pageUrl)) ?? null,

@@ -17,6 +17,9 @@ const KNOWN =
 const SHAPES = new Int32Array(128)
 for (const name of KNOWN.split(' ')) SHAPES[name.charCodeAt(0)] = (SHAPES[name.charCodeAt(0)] as number) | (1 << name.length)
 
+/** Characters of a title that are read; a thousand of them are kept. */
+const MAX_TITLE_LENGTH = 65_536
+
 /** In a select, parse5 closes the select at these, or keeps what we would read as raw text as markup. Source: 13.2.6.4.16 and .17. */
 const ENDS_SELECT = new Set(
   (
@@ -240,7 +243,8 @@ class Scanner {
 
   #title(next: number): number {
     const end = this.#raw.elementEnd(next, 'title')
-    if (this.#templates === 0) this.#findings.titleText(decodeHTML(normalizeText(this.#html.slice(next, end))))
+    if (this.#templates === 0)
+      this.#findings.titleText(decodeHTML(normalizeText(this.#html.slice(next, Math.min(end, next + MAX_TITLE_LENGTH)))))
     return end
   }
 

@@ -10,6 +10,8 @@ const SINGLE_QUOTE = 0x27
 const SLASH = 0x2f
 const EQUALS = 0x3d
 const GT = 0x3e
+/** Characters of a value that are read: eight times the longest URL. */
+const MAX_VALUE_LENGTH = 65_536
 /** Numbers per attribute in the marks: start and end of the name, start and end of the value. */
 const MARKS = 4
 
@@ -105,7 +107,8 @@ export class TagReader {
     for (let i = 0, end = this.#count * MARKS; i < end; i += MARKS) {
       const start = marks[i] as number
       if ((marks[i + 1] as number) - start !== name.length || !equalsIgnoringCase(this.#html, start, name)) continue
-      return decodeAttribute(this.#html.slice(marks[i + 2], marks[i + 3]))
+      const from = marks[i + 2] as number
+      return decodeAttribute(this.#html.slice(from, Math.min(marks[i + 3] as number, from + MAX_VALUE_LENGTH)))
     }
     return undefined
   }
