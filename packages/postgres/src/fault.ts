@@ -50,6 +50,8 @@ function remedyFor(said: string): string {
     return 'a system library is missing; install it, or give the URL of a Postgres of your own'
   if (/could not (create|map|resize).*shared memory|Cannot allocate memory/i.test(said))
     return 'too little memory, or too small a /dev/shm; free some, or give the URL of a Postgres of your own'
+  if (/could not look up effective user ID/.test(said))
+    return 'this user has no entry in /etc/passwd, which Postgres wants; run as a user that has one, or give the URL of a Postgres of your own'
   if (/could not bind|Address already in use/i.test(said)) return 'no free port on 127.0.0.1; try again'
   if (
     /is not a valid data directory|database files are incompatible|invalid .*checkpoint record|could not locate a valid checkpoint/i.test(
