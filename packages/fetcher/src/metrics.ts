@@ -9,11 +9,12 @@ const CLASSES = ['0xx', '1xx', '2xx', '3xx', '4xx', '5xx'] as const
 export interface Gauges {
   inFlight(): number
   visits(): number
+  hosts(): number
   names: { readonly names: number; readonly stats: Readonly<NameCacheStats> }
 }
 
 /** All metrics of the role. Nothing here has a host, a URL or a crawl in its labels. */
-export function fetcherMetrics(metrics: Metrics, { inFlight, visits, names }: Gauges) {
+export function fetcherMetrics(metrics: Metrics, { inFlight, visits, hosts, names }: Gauges) {
   const fetches = metrics.counter('fetcher_fetches_total', 'Answers by status class', ['class'])
   const errors = metrics.counter('fetcher_errors_total', 'Exchanges without an answer, by code', ['code'])
   const denied = metrics.counter('fetcher_denied_total', 'Exchanges that the address guard refused, by reason', ['by'])
@@ -24,6 +25,7 @@ export function fetcherMetrics(metrics: Metrics, { inFlight, visits, names }: Ga
   })
   metrics.gauge('fetcher_in_flight', 'Exchanges under way', [], (gauge) => gauge.set(inFlight()))
   metrics.gauge('fetcher_open_visits', 'Visits under way', [], (gauge) => gauge.set(visits()))
+  metrics.gauge('fetcher_connected_hosts', 'Hosts with connections, visited or kept alive', [], (gauge) => gauge.set(hosts()))
   metrics.gauge('fetcher_dns_names', 'Names in the DNS cache', [], (gauge) => gauge.set(names.names))
   metrics.gauge('fetcher_dns_lookups', 'Questions to the DNS cache since the start, by answer', ['answer'], (gauge) => {
     for (const [answer, count] of Object.entries(names.stats)) gauge.set({ answer }, count)

@@ -43,7 +43,12 @@ export async function runFetcher({ broker, logger, metrics, config, lookup }: Fe
   )
   const watchdog = new Watchdog()
   let visits = 0
-  const counters = fetcherMetrics(metrics, { inFlight: () => watchdog.size, visits: () => visits, names })
+  const counters = fetcherMetrics(metrics, {
+    inFlight: () => watchdog.size,
+    visits: () => visits,
+    hosts: () => connections.hosts,
+    names,
+  })
   const crawls = new CrawlStates()
   const rate = config.FETCH_RATE_BYTES
   const context: VisitContext = {

@@ -41,6 +41,7 @@ const PATHS: Record<string, (seen: Seen) => void> = {
   '/status-999': ({ socket }) => socket.write(reply('what', { status: '999 What' })),
   '/1xx': ({ socket }) =>
     socket.write(Buffer.concat([head(['link: </a.css>'], '103 Early Hints'), head([], '102 Processing'), reply(HTML)])),
+  '/100': ({ socket }) => socket.write(Buffer.concat([head([], '100 Continue'), reply(HTML)])),
   '/upgrade': ({ socket }) => socket.write(head(['connection: upgrade', 'upgrade: websocket'], '101 Switching Protocols')),
   '/204': ({ socket }) => socket.write(head([HTML_TYPE], '204 No Content')),
   '/304': ({ socket }) => socket.write(head(['content-length: 500', 'etag: "y"'], '304 Not Modified')),
@@ -323,6 +324,7 @@ describe('Broken transport', () => {
     ['/http-0.9', 'protocol'],
     ['/status-999', 'protocol'],
     ['/upgrade', 'reset'],
+    ['/100', 'reset'], // ours: RFC 9110, 15.2 wants it read past; undici takes it for a fault
   ])('%s is %s', async (path, code) => {
     expect((await fetch(path)).result).toMatchObject({ kind: 'unreachable', code })
   })

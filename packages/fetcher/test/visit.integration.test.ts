@@ -439,7 +439,9 @@ describe('Connections', () => {
   test('nothing of a host is kept beyond the keep-alive time', async () => {
     await using fetcher = await Harness.start({ config: { KEEP_ALIVE_MS: 60 } })
     await fetcher.visit(visit(4, pace(0, 2)))
+    expect(await fetcher.metric('connected_hosts')).toBe(1)
     await vi.waitFor(() => expect(server.closed.length).toBe(server.connections))
+    await vi.waitFor(async () => expect(await fetcher.metric('connected_hosts')).toBe(0))
   })
   test('a limit on bandwidth holds, and is not taken for a slow server', async () => {
     await using fetcher = await Harness.start({ config: { FETCH_RATE_BYTES: 400_000, RATE_GRACE_MS: 1 } })
