@@ -13,7 +13,7 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz; v_until timestamptz;
-  v_hosts int[]; v_locked int[]; v_picked picked[]; v_visits uuid[]; v_taken uuid[]; v_deltas crawl_counts[];
+  v_hosts int[]; v_locked int[]; v_picked picked[]; v_rows pending[]; v_of uuid[]; v_taken uuid[];
 begin
   if not pg_try_advisory_xact_lock(7001) then return; end if;
   v_now := clock_timestamp();
@@ -60,12 +60,10 @@ begin
     into v_picked
     from unnest(v_picked) p join hosts h on h.id = p.host_id join crawls c on c.id = p.crawl_id
     cross join lateral (select greatest(c.delay_ms, h.crawl_delay_ms, 0) as delay_ms, greatest(coalesce(h.mean_exchange_ms, 200), 1) as mean_ms) s
-    left join lateral (select * from robots_hops x where x.host_id = h.id and x.crawl_id = p.crawl_id and x.visit is null
-                        order by x.asking_host_id limit 1) r on true
+    left join lateral (select * from robots_hops x where x.host_id = h.id and x.crawl_id = p.crawl_id and x.visit is null limit 1) r on true
     left join robots_hops a on a.asking_host_id = h.id and a.expires_at > v_now
    where h.id = any(v_locked);
   if v_picked is null then return; end if;
-  v_visits := array(select visit from unnest(v_picked));
 
   -- 3. Take URLs: first retries that are due, then by depth and discovery. A suspect is taken alone. Never more than the room of the
   -- crawl and of this call; hosts that got nothing for that reason stay due.
@@ -88,10 +86,14 @@ begin
       from sized where n <= size),
   gone as (
     delete from pending p using fit f where p.id = f.id and f.of_crawl <= f.room and f.of_call <= p_urls
-    returning p.id, p.crawl_id, p.host_id, p.depth, p.chain, p.parent, p.attempt, p.crashes, f.visit)
-  insert into leases select *, v_until from gone;
-  select array_agg(distinct visit) into v_taken from leases where visit = any(v_visits);
-  v_taken := v_taken || array(select visit from unnest(v_picked) where fate in ('hop', 'robots'));
+    returning p.id, p.crawl_id, p.host_id, p.depth, p.chain, p.parent, p.attempt, p.crashes, f.visit),
+  put as (
+    insert into leases select *, v_until from gone)
+  select array_agg(row(id, crawl_id, host_id, depth, chain, parent, attempt, crashes, null)::pending order by depth, id),
+         array_agg(visit order by depth, id)
+    into v_rows, v_of from gone;
+  v_taken := array(select distinct visit from unnest(v_of) visit
+                   union all select visit from unnest(v_picked) where fate in ('hop', 'robots'));
 
   -- 4. The hosts that got a visit. A visit that is never heard of again frees its host by next_at alone.
   if cardinality(v_taken) > 0 then
@@ -118,21 +120,22 @@ begin
    where p.visit = any(v_taken) and q.host_id = p.host_id and q.crawl_id <> p.crawl_id and not q.asleep and q.given_up is null;
 
   -- 6. Sleep where nothing was found (also where only the room was missing: the look finds the URL and leaves the queue due).
-  select array_agg(host_id) into v_hosts from unnest(v_picked) where fate in ('pages', 'empty') and visit <> all(coalesce(v_taken, '{}'));
+  select array_agg(host_id) into v_hosts from unnest(v_picked) where fate in ('pages', 'empty') and visit <> all(v_taken);
   if v_hosts is not null then
-    perform put_to_sleep(v_hosts, array(select crawl_id from unnest(v_picked) where fate in ('pages', 'empty') and visit <> all(coalesce(v_taken, '{}'))));
+    perform put_to_sleep(v_hosts, array(select crawl_id from unnest(v_picked) where fate in ('pages', 'empty') and visit <> all(v_taken)));
   end if;
 
   if cardinality(v_taken) = 0 then return; end if;
-  select array_agg(row(crawl_id, depth, p_slot, 0, -n, n, 0, 0, 0, 0)::crawl_counts) into v_deltas
-    from (select crawl_id, depth, count(*) as n from leases where visit = any(v_visits) group by crawl_id, depth) g;
-  perform count_up(v_deltas);
+  if v_rows is not null then perform count_up(deltas(p_slot, v_rows, 0, -1, 1, 0, 0, 0)); end if;
 
   return query
-    select p.crawl_id, p.host_id, h.key, p.visit, p.delay_ms, p.width, h.robots_access, h.robots_digest, p.asking_host_id, p.hop, p.hop_url,
-           (select json_agg(json_build_array(l.id, u.url, l.depth, l.chain, l.attempt) order by l.depth, l.id)
-              from leases l join urls u on u.id = l.id where l.visit = p.visit)
-      from unnest(v_picked) p join hosts h on h.id = p.host_id
+    with taken as materialized (
+      select r.visit, json_agg(json_build_array(r.id, u.url, r.depth, r.chain, r.attempt) order by r.n) as urls
+        from unnest(v_rows, v_of) with ordinality r(id, crawl_id, host_id, depth, chain, parent, attempt, crashes, retry_at, visit, n)
+        join urls u on u.id = r.id
+       group by r.visit)
+    select p.crawl_id, p.host_id, h.key, p.visit, p.delay_ms, p.width, h.robots_access, h.robots_digest, p.asking_host_id, p.hop, p.hop_url, t.urls
+      from unnest(v_picked) p join hosts h on h.id = p.host_id left join taken t on t.visit = p.visit
      where p.visit = any(v_taken);
 end $$;
 --> statement-breakpoint
