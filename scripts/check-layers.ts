@@ -154,7 +154,7 @@ function judge({ name, part, file, folder, specifier, allowed }: Import): string
 
 /** The modules a source names, comments left out. */
 export function importsOf(source: string): string[] {
-  const code = source.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
+  const code = source.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '')
   return [...code.matchAll(IMPORTS)].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
 }
 

@@ -20,6 +20,10 @@ const FLAGS = {
     resolve: true,
     contact: true,
     'give-up': true,
+    'depth-order': true,
+    'max-body': true,
+    'retry-delay': true,
+    'user-agent': true,
     again: false,
   },
   test: { long: false },
@@ -27,7 +31,7 @@ const FLAGS = {
 }
 
 /** Settings of npm itself that a user's .npmrc or environment may well hold; only npm's own command line tells them apart from ours. */
-const ALSO_OF_NPM = ['scope', 'include']
+const ALSO_OF_NPM = ['scope', 'include', 'user-agent']
 
 /**
  * One line with the right command if npm took flags that were meant for us, because `--` was missing; else undefined.
@@ -37,7 +41,7 @@ function swallowedFlags(command, args, env) {
   const known = FLAGS[command] || {}
   const taken = Object.keys(known).filter((flag) => {
     const value = env[`npm_config_${flag.replace(/-/g, '_')}`]
-    return value !== undefined && value !== ''
+    return value !== undefined && value !== '' && !(flag === 'user-agent' && /^npm\//.test(value)) // npm always sets its own
   })
   if (taken.every((flag) => ALSO_OF_NPM.includes(flag))) return undefined
   const rest = args.slice()

@@ -61,18 +61,18 @@ function runNode(node, args, options) {
   const forward = (signal) => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal)
   }
-  const signals = {
-    SIGINT: hasTerminal() ? () => {} : forward,
-    SIGTERM: forward,
-    SIGHUP: () => {}, // the kernel tells the whole group when a terminal closes
-  }
-  for (const signal of Object.keys(signals)) process.on(signal, signals[signal])
   const parent = process.ppid
   const watch = setInterval(() => {
     if (!underParent || process.ppid === parent) return
     clearInterval(watch)
     forward('SIGTERM')
   }, PARENT_LOOK_MS)
+  const signals = {
+    SIGINT: hasTerminal() ? () => {} : forward,
+    SIGTERM: forward,
+    SIGHUP: () => clearInterval(watch), // when a terminal closes, the whole group is told, our parent too
+  }
+  for (const signal of Object.keys(signals)) process.on(signal, signals[signal])
   child.on('error', (error) => {
     process.stderr.write(`warren: Cannot start Node: ${error.message}\n`)
     process.exit(1)
