@@ -13,7 +13,7 @@ export const coordinatorConfig = z.object({
   CLAIM_IDLE_MS: ms(100, 'wait between claims that found nothing'),
   VISIT_QUEUE_MS: ms(30_000, 'a visit that waits longer for a fetcher is dropped by the broker'),
   VISIT_RUN_MS: ms(30_000, 'a fetcher starts no request of a visit later than this after its delivery', 11_000),
-  LEASE_MARGIN_MS: ms(15_000, 'added to queue and run time, so that a lease outlives its visit'),
+  LEASE_MARGIN_MS: ms(75_000, 'added to queue and run time, so that a lease outlives the last exchange of its visit'),
   PAGE_LEASE_MS: ms(900_000, 'lease of fetched pages that wait for a parser', 1_000),
   SETTLE_BATCH: count(200, 2_000, 'outcomes settled in one commit, at most'),
   SETTLE_WAIT_MS: ms(10, 'an outcome waits no longer than this for others to share its commit'),
