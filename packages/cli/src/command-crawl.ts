@@ -1,22 +1,22 @@
-import { ShutdownScope, sleep } from '@warren/async'
+import type { ShutdownScope } from '@warren/async'
 import { fetcherConfig } from '@warren/fetcher'
 import { type Crawl, type Frontier, migrate, openFrontier } from '@warren/frontier'
 import { startPostgres } from '@warren/postgres'
-import { type CrawlConfig, CrawlError, type CrawlState } from '@warren/protocol'
+import { type CrawlConfig, CrawlError } from '@warren/protocol'
 import { createLogger, EXIT } from '@warren/service'
-import type { CanonicalUrl } from '@warren/web'
+import { type CanonicalUrl, inScope } from '@warren/web'
 import type { Command } from 'commander'
-import pc from 'picocolors'
 import { admitSeeds } from './admit-seeds.ts'
-import { addressesOfSeeds, needContact } from './contact.ts'
+import { colorsOf } from './colors.ts'
 import { applyOptions, argument, baseConfig, type CrawlOptions, refuseChangedScope, withCrawlOptions } from './crawl-options.ts'
 import { type DemoSite, startDemoSite } from './demo-site.ts'
-import { type EmbeddedDeps, runEmbedded } from './embedded.ts'
-import { defaultFolder, OutFolder } from './out-folder.ts'
+import { defaultFolder, type Finished, finishedIn, hasCrawl, OutFolder } from './out-folder.ts'
 import { startPagesExport } from './pages-export.ts'
 import { Progress } from './progress.ts'
+import { hasEnded, runUntilEnded } from './run-crawl.ts'
+import { checkSeeds } from './seed-check.ts'
 import { readSeeds } from './seeds.ts'
-import { fetchedAnything, readSummary, showSummary } from './summary.ts'
+import { fetchedAnything, readSummary, type Summary, showSummary } from './summary.ts'
 import { parseCount, parseDuration, parseRate, showCount } from './units.ts'
 import { version } from './version.ts'
 
@@ -30,13 +30,13 @@ interface EmbeddedOptions extends CrawlOptions {
 
 /** The one crawl of an embedded database. */
 const NAME = 'crawl'
-/** Between two looks at the crawl's state, and two writes of pages.jsonl. */
-const LOOK_MS = 200
 /** An embedded run is watched by a person: a dead host is given up sooner than in a cluster. */
 const GIVE_UP = { tries: 3, ms: 120_000 }
+const DEMO_FOLDER = 'warren-out/demo'
 const DEMO_HOST_CONCURRENCY = 8
 
-const ENDED: ReadonlySet<CrawlState> = new Set(['completed', 'cancelled', 'failed'])
+const { yellow, dim } = colorsOf(process.stderr)
+const warn = (line: string): void => void process.stderr.write(`${yellow(line)}\n`)
 
 export function addCrawlCommand(program: Command, shutdown: ShutdownScope, exit: (code: number) => void): void {
   withCrawlOptions(
@@ -70,31 +70,30 @@ The same command again resumes an unfinished crawl. Ctrl-C finishes what is in f
 
 async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown: ShutdownScope): Promise<number> {
   const given = await readSeeds(urls, options.seeds)
-  const isDemo = given.length === 0 && options.out === undefined && options.seeds.length === 0
   if (given.length === 0 && options.seeds.length > 0)
     throw new CrawlError('ERR_INPUT_INVALID', `Cannot crawl: ${options.seeds.join(', ')} has no URL; write one a line`)
+  const isDemo = given.length === 0 && options.out === undefined
   await using demo = isDemo ? await startDemoSite() : undefined
   const seeds = demo === undefined ? given : await readSeeds([demo.url], [])
-  const base: CrawlConfig = { ...baseConfig(version), giveUp: { unreachable: GIVE_UP, refusing: GIVE_UP } }
   const wanted = demo === undefined ? options : demoOptions(options)
-  const [first] = seeds
-  const contactFound = first === undefined ? options.contact : await checkSeeds(seeds, options)
-  const folder = options.out ?? (demo === undefined ? defaultFolder(first as CanonicalUrl) : 'warren-out/demo')
-  await using out = await OutFolder.open(folder)
-  if (demo !== undefined) announceDemo(demo)
+  const folder = options.out ?? (demo === undefined ? defaultFolder(seeds[0] as CanonicalUrl) : DEMO_FOLDER)
+  const isAnew = options.again === true || demo !== undefined
 
-  const finished = await out.finished()
-  if (finished !== undefined && options.again !== true && demo === undefined) {
-    process.stdout.write(showSummary(finished.summary, folder))
-    process.stderr.write(pc.dim(`Finished ${finished.at}; nothing was fetched now. Add --again to crawl anew.\n`))
-    return EXIT.ok
-  }
-  if (options.again === true || demo !== undefined) await out.startAnew()
-  if (first === undefined && !(await out.hasCrawl()))
+  const finished = isAnew ? undefined : await finishedIn(folder)
+  if (finished !== undefined) return showFinished(finished, seeds, wanted, folder)
+  const isNew = isAnew || !(await hasCrawl(folder))
+  if (isNew && seeds.length === 0)
     throw new CrawlError(
       'ERR_INPUT_INVALID',
       `Cannot crawl into ${folder}: no URL was given, and no crawl is there to resume; give a URL or --seeds FILE`,
     )
+  const check = (config: CrawlConfig) => checkSeeds(seeds, config, { warn, signal: shutdown.draining })
+  const base: CrawlConfig = { ...baseConfig(version), giveUp: { unreachable: GIVE_UP, refusing: GIVE_UP } }
+  // A new crawl asks for what it needs before it leaves anything on the disk; one that is resumed has it in its database.
+  const checked = isNew ? await check(applyOptions(base, wanted)) : undefined
+  await using out = await OutFolder.open(folder)
+  if (demo !== undefined) announceDemo(demo)
+  if (isAnew) await out.startAnew()
 
   const logger = createLogger({ role: 'crawl', level: 'info', destination: out.openLog() })
   await using postgres = await startPostgres({ dir: out.postgresDir, logger }, { signal: shutdown.aborted })
@@ -103,36 +102,40 @@ async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown
   const held = await frontier.crawl(NAME)
   if (held === undefined) await out.setPagesAside()
   else refuseChangedScope(held.config, wanted, folder)
-  const config = applyOptions(held?.config ?? base, { ...wanted, ...(contactFound === undefined ? {} : { contact: contactFound }) })
-  const open = await openCrawl(frontier, held, config)
+  const crawl = await openCrawl(frontier, held, checked ?? (await check(applyOptions(held?.config ?? base, wanted))))
 
-  const progress = new Progress({ frontier, crawlId: open.id, maxPages: config.maxPages, stream: process.stderr })
+  const progress = new Progress({ frontier, crawlId: crawl.id, maxPages: crawl.config.maxPages, stream: process.stderr })
   await using _progress = progress
   await frontier.endAllLeases()
-  const seeded = await admitSeeds(frontier, open, seeds)
-  for (const seed of seeded.excluded) progress.say(pc.yellow(`Seed ${seed} is refused by --exclude`))
-  if (held !== undefined)
-    progress.say(pc.dim(`Resumes the crawl in ${folder}${seeded.admitted > 0 ? ` with ${showCount(seeded.admitted)} more seeds` : ''}`))
-  if (config.delayMs === 0 && demo === undefined)
-    progress.say(pc.yellow('Delay 0: requests follow each other without a pause. Only for sites that are yours.'))
-  await frontier.transition(open.id, open.state === 'created' ? 'start' : 'resume')
+  if (held !== undefined) progress.note(`Resumes the crawl in ${folder}`)
+  await admit(frontier, crawl, seeds, progress)
+  if (crawl.config.delayMs === 0 && demo === undefined)
+    progress.warn('Delay 0: requests follow each other without a pause. Only for sites that are yours.')
 
-  await using pages = await startPagesExport(frontier, open.id, out.path)
-  const state = await runUntilEnded(
-    { frontier, logger, fetcher: fetcherSettings(options), retryMs: options.retryDelay },
-    open.id,
-    () => pages.catchUp(),
-    shutdown,
-    () => progress.say('Stopping: waiting for what is in flight. Ctrl-C again stops at once.'),
-  )
+  await using pages = await startPagesExport(frontier, crawl.id, out.path)
+  const state = hasEnded(crawl.state)
+    ? crawl.state
+    : await runUntilEnded(
+        {
+          frontier,
+          crawlId: crawl.id,
+          databaseFailed: postgres.failed,
+          logger,
+          fetcher: fetcherSettings(options),
+          retryMs: options.retryDelay,
+          look: () => pages.catchUp(),
+          onDrain: () => progress.warn('Stopping: waiting for what is in flight. Ctrl-C again stops at once.'),
+        },
+        shutdown,
+      )
   if (shutdown.aborted.aborted) return EXIT.interrupted
   await pages.catchUp()
-  const summary = await readSummary(frontier, open.id, progress.elapsedMs)
+  const summary = await readSummary(frontier, crawl.id)
   await progress[Symbol.asyncDispose]()
-  if (state !== undefined) await out.finish({ at: new Date().toISOString(), summary })
+  if (state !== undefined) await out.finish({ at: new Date().toISOString(), summary, scope: await scopeOf(frontier, crawl) })
   process.stdout.write(showSummary(summary, folder))
   if (state === undefined) {
-    process.stderr.write(pc.dim('The same command resumes.\n'))
+    process.stderr.write(dim('The same command resumes.\n'))
     return EXIT.interrupted
   }
   if (!fetchedAnything(summary))
@@ -143,63 +146,37 @@ async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown
   return EXIT.ok
 }
 
-/** Runs the roles until the crawl has ended (its state) or a drain was asked for (undefined), and drains them; `look` runs all along. */
-async function runUntilEnded(
-  deps: EmbeddedDeps,
-  crawlId: number,
-  look: () => Promise<void>,
-  shutdown: ShutdownScope,
-  onDrain: () => void,
-): Promise<CrawlState | undefined> {
-  const roles = new ShutdownScope()
-  const stopped = new AbortController()
-  const listening = { once: true, signal: stopped.signal }
-  shutdown.aborted.addEventListener('abort', () => roles.abort(shutdown.aborted.reason), listening)
-  shutdown.draining.addEventListener('abort', onDrain, listening)
-  const watching = watchCrawl(deps.frontier, crawlId, look, AbortSignal.any([shutdown.draining, stopped.signal]))
-  const running = runEmbedded(deps, roles).finally(() => stopped.abort())
-  running.catch(() => {}) // awaited below; until then nobody looks at it
-  try {
-    return await watching
-  } finally {
-    roles.drain()
-    await running
-  }
+/** A finished crawl is left as it is. Errors: ERR_CRAWL_CONFLICT for another scope. */
+function showFinished(finished: Finished, seeds: readonly CanonicalUrl[], options: EmbeddedOptions, folder: string): number {
+  const { kind, roots, include, exclude } = finished.scope
+  refuseChangedScope({ scope: kind, include: [...include], exclude: [...exclude] }, options, folder)
+  process.stdout.write(showSummary(finished.summary, folder))
+  const strange = seeds.filter((seed) => !inScope(kind, new Set(roots), seed))
+  if (strange.length > 0) warn(`Not in this crawl: ${strange.slice(0, 3).join(', ')}; use another --out, or --again to crawl anew`)
+  process.stderr.write(dim(`Finished ${finished.at}; nothing was fetched now. Add --again to crawl anew.\n`))
+  return EXIT.ok
 }
 
-async function watchCrawl(
-  frontier: Frontier,
-  crawlId: number,
-  look: () => Promise<void>,
-  stop: AbortSignal,
-): Promise<CrawlState | undefined> {
-  while (!stop.aborted) {
-    await look()
-    const state = (await frontier.crawl(crawlId))?.state
-    if (state !== undefined && ENDED.has(state)) return state
-    await sleep(LOOK_MS, { signal: stop }).catch(() => {}) // the stop ends the wait
-  }
-  return undefined
+/** Admits the seeds and starts or resumes the crawl, as far as its state allows: one whose budget is spent, or that has ended, takes none. */
+async function admit(frontier: Frontier, crawl: Crawl, seeds: readonly CanonicalUrl[], progress: Progress): Promise<void> {
+  if (crawl.state !== 'created' && crawl.state !== 'running' && crawl.state !== 'paused') return
+  const seeded = await admitSeeds(frontier, crawl, seeds)
+  for (const seed of seeded.excluded) progress.warn(`Seed ${seed} is refused by --exclude`)
+  if (crawl.state !== 'created' && seeded.admitted > 0) progress.note(`Seeds added: ${showCount(seeded.admitted)}`)
+  if (crawl.state === 'created') await frontier.transition(crawl.id, 'start')
+  // Its clock stops with the pause: the time since the last run is none of --max-time.
+  if (crawl.state === 'running') await frontier.transition(crawl.id, 'pause')
+  if (crawl.state !== 'created') await frontier.transition(crawl.id, 'resume')
+}
+
+async function scopeOf(frontier: Frontier, { id, config }: Crawl): Promise<Finished['scope']> {
+  return { kind: config.scope, roots: [...(await frontier.roots(id))], include: config.include, exclude: config.exclude }
 }
 
 async function openCrawl(frontier: Frontier, held: Crawl | undefined, config: CrawlConfig): Promise<Crawl> {
   if (held === undefined) return frontier.createCrawl({ name: NAME, config })
   await frontier.setConfig(held.id, config)
   return { ...held, config }
-}
-
-/** Checks what can be known of the seeds before anything is started; returns the contact, where one is needed. */
-async function checkSeeds(seeds: readonly CanonicalUrl[], options: CrawlOptions): Promise<string | undefined> {
-  const { unresolved, publicHost } = await addressesOfSeeds(seeds, options.resolve)
-  const contact = publicHost === undefined ? options.contact : await needContact(options.contact, publicHost)
-  const hosts = new Set(seeds.map((seed) => new URL(seed).hostname))
-  if (unresolved.length === hosts.size)
-    throw new CrawlError(
-      'ERR_SEEDS_UNREACHABLE',
-      `Cannot fetch any seed: ${unresolved.slice(0, 3).join(', ')} has no address; check the name, or give one with --resolve HOST:ADDR`,
-    )
-  for (const host of unresolved) process.stderr.write(pc.yellow(`Seed host ${host} has no address now\n`))
-  return contact
 }
 
 const demoOptions = (options: EmbeddedOptions): EmbeddedOptions => ({
@@ -211,7 +188,7 @@ const demoOptions = (options: EmbeddedOptions): EmbeddedOptions => ({
 
 function announceDemo(demo: DemoSite): void {
   process.stderr.write(
-    `Demo: ${demo.name}, ${showCount(demo.pages)} pages, served by this machine at ${demo.url}\n${pc.dim('Delay 0, because the server is our own; other sites are asked once a second. Try: npm run crawl -- https://example.org --contact you@example.org')}\n`,
+    `Demo: ${demo.name}, ${showCount(demo.pages)} pages, served by this machine at ${demo.url}\n${dim('Delay 0, because the server is our own; other sites are asked once a second. Try: npm run crawl -- https://example.org --contact you@example.org')}\n`,
   )
 }
 
@@ -221,11 +198,7 @@ const fetcherSettings = (options: EmbeddedOptions) =>
     ...(options.rate === undefined ? {} : { FETCH_RATE_BYTES: options.rate }),
   })
 
-const showReasons = (summary: {
-  failures: Readonly<Record<string, number>>
-  exclusions: Readonly<Record<string, number>>
-  statuses: Readonly<Record<string, number>>
-}): string =>
+const showReasons = (summary: Summary): string =>
   [
     ...Object.keys(summary.failures),
     ...Object.keys(summary.exclusions),

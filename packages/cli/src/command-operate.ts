@@ -102,8 +102,7 @@ async function seed(frontier: Frontier, urls: readonly string[], options: CrawlO
   if (held !== undefined) refuseChangedScope(held.config, options, `crawl ${name}`)
   const base = held?.config ?? baseConfig(version)
   const { publicHost } = await addressesOfSeeds(seeds, { ...base.fetch.resolve, ...options.resolve })
-  const contact =
-    publicHost === undefined ? options.contact : await needContact(options.contact ?? base.fetch.contact ?? undefined, publicHost)
+  const contact = publicHost === undefined ? options.contact : (options.contact ?? base.fetch.contact ?? (await needContact(publicHost)))
   const config = applyOptions(base, { ...options, ...(contact === undefined ? {} : { contact }) })
   const crawl = held ?? (await frontier.createCrawl({ name, config }))
   if (held !== undefined) await frontier.setConfig(held.id, config)

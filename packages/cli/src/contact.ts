@@ -1,8 +1,9 @@
 import { lookup } from 'node:dns/promises'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
+import { withTimeout } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 import { type CanonicalUrl, isGlobalAddress } from '@warren/web'
 import envPaths from 'env-paths'
@@ -10,36 +11,51 @@ import { contact } from './crawl-options.ts'
 
 /** Names looked up at once before a crawl; the guard at connect judges the rest. */
 const SEED_HOSTS_CHECKED = 64
+/** A resolver that does not answer by then is taken for one without an answer. */
+const LOOKUP_MS = 10_000
+const QUESTION = 'Site owners should be able to reach you. Your mail address or a URL, sent with every request: '
 
 export interface SeedAddresses {
   /** Host names without any address. */
   readonly unresolved: readonly string[]
   /** The first host that is public, or cannot be proven not to be. */
   readonly publicHost: string | undefined
+  /** Number of different hosts. */
+  readonly hosts: number
 }
 
 /** Where the seeds lead: `resolve` first, then literals, then DNS. */
-export async function addressesOfSeeds(seeds: readonly CanonicalUrl[], resolve: Readonly<Record<string, string>>): Promise<SeedAddresses> {
+export async function addressesOfSeeds(
+  seeds: readonly CanonicalUrl[],
+  resolve: Readonly<Record<string, string>>,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<SeedAddresses> {
   const hosts = [...new Set(seeds.map((seed) => new URL(seed).hostname.replace(/^\[|\]$/g, '')))]
   const checked = await Promise.all(
     hosts.slice(0, SEED_HOSTS_CHECKED).map(async (host) => {
       const fixed = resolve[host] ?? (isIP(host) > 0 ? host : undefined)
-      const addresses =
-        fixed !== undefined
-          ? [fixed]
-          : await lookup(host, { all: true }).then(
-              (all) => all.map((entry) => entry.address),
-              () => [],
-            )
+      const addresses = fixed === undefined ? await addressesOf(host, signal) : [fixed]
       return { host, addresses }
     }),
   )
   return {
     unresolved: checked.filter(({ addresses }) => addresses.length === 0).map(({ host }) => host),
+    hosts: hosts.length,
     publicHost:
       hosts.length > SEED_HOSTS_CHECKED
         ? hosts[SEED_HOSTS_CHECKED]
         : checked.find(({ addresses }) => addresses.length === 0 || addresses.some(isGlobalAddress))?.host,
+  }
+}
+
+/** The addresses of a name; none when there are none, or the resolver does not say. A lookup cannot be cancelled, only left behind. */
+async function addressesOf(host: string, signal: AbortSignal | undefined): Promise<string[]> {
+  try {
+    const all = await withTimeout(LOOKUP_MS, () => lookup(host, { all: true }), signal === undefined ? {} : { signal })
+    return all.map((entry) => entry.address)
+  } catch {
+    signal?.throwIfAborted()
+    return []
   }
 }
 
@@ -57,28 +73,23 @@ async function remembered(): Promise<string | undefined> {
 }
 
 /**
- * The contact for a crawl that may dial `publicHost`: given, remembered, or asked for once on a terminal and remembered.
- * Errors: ERR_CONTACT_MISSING where nobody can be asked.
+ * The contact for a crawl that may dial `publicHost`: remembered, or asked for once on a terminal and remembered.
+ * Errors: ERR_CONTACT_MISSING where nobody can be asked, or nobody answers (Ctrl-C, Ctrl-D).
  */
-export async function needContact(given: string | undefined, publicHost: string): Promise<string> {
-  const held = given ?? (await remembered())
+export async function needContact(publicHost: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<string> {
+  const held = await remembered()
   if (held !== undefined) return held
-  if (!process.stdin.isTTY || !process.stderr.isTTY)
-    throw new CrawlError(
-      'ERR_CONTACT_MISSING',
-      `Cannot crawl ${publicHost} without a contact; add --contact you@example.org (or a URL), which site owners see in the User-Agent`,
-    )
+  if (!process.stdin.isTTY || !process.stderr.isTTY) throw missing(publicHost)
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  const closed = new AbortController()
+  terminal.once('close', () => closed.abort())
+  const stop = signal === undefined ? closed.signal : AbortSignal.any([signal, closed.signal])
   try {
     for (;;) {
-      const answer = await terminal.question(
-        `Site owners should be able to reach you. Your mail address or a URL, sent with every request: `,
-      )
+      const answer = await terminal.question(QUESTION, { signal: stop })
       try {
         const value = contact(answer)
-        await mkdir(join(settingsFile(), '..'), { recursive: true })
-        await writeFile(settingsFile(), `${JSON.stringify({ contact: value }, null, 2)}\n`, { mode: 0o600 })
-        process.stderr.write(`Remembered in ${settingsFile()}.\n`)
+        await remember(value)
         return value
       } catch (error) {
         if (!(error instanceof RangeError)) throw error
@@ -86,10 +97,30 @@ export async function needContact(given: string | undefined, publicHost: string)
       }
     }
   } catch (cause) {
-    if (cause instanceof Error && cause.name === 'AbortError')
-      throw new CrawlError('ERR_CONTACT_MISSING', `Cannot crawl ${publicHost} without a contact`, { cause })
-    throw cause
+    signal?.throwIfAborted()
+    if (!(cause instanceof Error && cause.name === 'AbortError')) throw cause
+    process.stderr.write('\n') // the question's line is not ended
+    throw missing(publicHost, cause)
   } finally {
     terminal.close()
+  }
+}
+
+const missing = (publicHost: string, cause?: unknown): CrawlError =>
+  new CrawlError(
+    'ERR_CONTACT_MISSING',
+    `Cannot crawl ${publicHost} without a contact; add --contact you@example.org (or a URL), which site owners see in the User-Agent`,
+    { cause },
+  )
+
+/** A home that cannot be written costs the memory, not the crawl. */
+async function remember(value: string): Promise<void> {
+  const file = settingsFile()
+  try {
+    await mkdir(dirname(file), { recursive: true })
+    await writeFile(file, `${JSON.stringify({ contact: value }, null, 2)}\n`, { mode: 0o600 })
+    process.stderr.write(`Remembered in ${file}\n`)
+  } catch (error) {
+    process.stderr.write(`Not remembered: ${error instanceof Error ? error.message : error}\n`)
   }
 }

@@ -162,7 +162,7 @@ const productOf = (userAgent: string): string => userAgent.split(' ')[0] ?? user
 export const baseConfig = (version: string): CrawlConfig => defaultCrawlConfig(`Warren/${version}`)
 
 /** A changed scope or filter would make half of the crawl follow other rules than the rest. Errors: ERR_CRAWL_CONFLICT with both values. */
-export function refuseChangedScope(held: CrawlConfig, options: CrawlOptions, where: string): void {
+export function refuseChangedScope(held: Pick<CrawlConfig, 'scope' | 'include' | 'exclude'>, options: CrawlOptions, where: string): void {
   const changed = (name: string, before: unknown, now: unknown) => {
     if (JSON.stringify(before) !== JSON.stringify(now))
       throw new CrawlError(

@@ -2,7 +2,7 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { access, constants, mkdir, open, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { removePostgres } from '@warren/postgres'
-import { CrawlError } from '@warren/protocol'
+import { CrawlError, type ScopeKind } from '@warren/protocol'
 import type { CanonicalUrl } from '@warren/web'
 import type { Summary } from './summary.ts'
 
@@ -10,6 +10,13 @@ import type { Summary } from './summary.ts'
 export interface Finished {
   readonly at: string
   readonly summary: Summary
+  /** Where it went, so that a command that asks for something else can be told. */
+  readonly scope: {
+    readonly kind: ScopeKind
+    readonly roots: readonly string[]
+    readonly include: readonly string[]
+    readonly exclude: readonly string[]
+  }
 }
 
 /** `./warren-out/<host of the first seed>`, with the port where it is not the scheme's own. */
@@ -55,16 +62,7 @@ export class OutFolder implements AsyncDisposable {
 
   /** True if the folder has a database, and so a crawl that may be resumed. */
   hasCrawl(): Promise<boolean> {
-    return exists(this.postgresDir)
-  }
-
-  /** The end of the crawl in this folder, if it has ended. */
-  async finished(): Promise<Finished | undefined> {
-    const text = await readFile(join(this.path, 'summary.json'), 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined
-      throw unusable(this.path, error)
-    })
-    return text === undefined ? undefined : (JSON.parse(text) as Finished)
+    return hasCrawl(this.path)
   }
 
   /** Writes summary.json whole or not at all. */
@@ -86,7 +84,7 @@ export class OutFolder implements AsyncDisposable {
 
   /** Keeps the pages of a crawl whose database is gone, or goes, under the time of its end. */
   async setPagesAside(): Promise<void> {
-    const ended = (await this.finished())?.at ?? new Date().toISOString()
+    const ended = (await finishedIn(this.path))?.at ?? new Date().toISOString()
     const stamp = ended.replace(/[:.]/g, '-')
     try {
       for (const name of ['pages.jsonl', 'summary.json'])
@@ -101,6 +99,21 @@ export class OutFolder implements AsyncDisposable {
     await unlink(join(this.path, '.warren', 'lock')).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error // the folder was deleted under us: nothing is left to unlock
     })
+  }
+}
+
+/** As `OutFolder.hasCrawl`, of a folder that need not be there. */
+export const hasCrawl = (dir: string): Promise<boolean> => exists(join(dir, '.warren', 'postgres'))
+
+/** How the crawl in a folder ended; undefined while it has not, and for a folder that is not there. Errors: ERR_OUTPUT_UNUSABLE. */
+export async function finishedIn(dir: string): Promise<Finished | undefined> {
+  const file = join(dir, 'summary.json')
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Finished
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (!(error instanceof SyntaxError)) throw unusable(resolve(dir), error)
+    throw new CrawlError('ERR_OUTPUT_UNUSABLE', `Cannot read ${file}: ${error.message}; remove it, and the crawl's database tells again`)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Counts, Frontier } from '@warren/frontier'
-import pc from 'picocolors'
+import { colorsOf } from './colors.ts'
 import { showBytes, showCount, showDuration } from './units.ts'
 
 /** How often the line is drawn on a terminal, and a line is written elsewhere. */
@@ -32,11 +32,13 @@ export class Progress implements AsyncDisposable {
   readonly #timer: NodeJS.Timeout
   readonly #startedAt: number
   readonly #samples: Sample[] = []
+  readonly #colors: ReturnType<typeof colorsOf>
   #quietSince: number
   #drawing: Promise<void> | undefined
 
   constructor(deps: ProgressDeps) {
     this.#deps = deps
+    this.#colors = colorsOf(deps.stream)
     this.#startedAt = this.#now()
     this.#quietSince = this.#startedAt
     this.#timer = setInterval(
@@ -55,7 +57,14 @@ export class Progress implements AsyncDisposable {
   }
 
   /** Writes a line above the live one. */
-  say(text: string): void {
+  warn(text: string): void {
+    this.#say(this.#colors.yellow(text))
+  }
+  note(text: string): void {
+    this.#say(this.#colors.dim(text))
+  }
+
+  #say(text: string): void {
     this.#deps.stream.write(`${this.#deps.stream.isTTY ? '\r\u001b[2K' : ''}${text}\n`)
   }
 
@@ -75,9 +84,9 @@ export class Progress implements AsyncDisposable {
       while (this.#samples.length > 2 && (this.#samples[0]?.at ?? 0) < this.#now() - RATE_WINDOW_MS) this.#samples.shift()
       if (previous === undefined || previous.counts.done !== counts.done) this.#quietSince = this.#now()
       line = this.#line(counts)
-      if (this.#now() - this.#quietSince > QUIET_MS) line += pc.yellow(await this.#waitsFor())
+      if (this.#now() - this.#quietSince > QUIET_MS) line += this.#colors.yellow(await this.#waitsFor())
     } catch {
-      line = pc.yellow('the database does not answer; waiting for it') // the roles report the reason in the log
+      line = this.#colors.yellow('the database does not answer; waiting for it') // the roles report the reason in the log
     }
     if (stream.isTTY) stream.write(`\r\u001b[2K${cut(line, stream.columns - 1)}`)
     else stream.write(`${line}\n`)
@@ -87,14 +96,14 @@ export class Progress implements AsyncDisposable {
     const rate = this.#rate()
     const eta = this.#etaMs(counts, rate)
     return [
-      `${pc.bold(showCount(counts.done))} pages`,
+      `${this.#colors.bold(showCount(counts.done))} pages`,
       `${rate.toFixed(1)}/s`,
       `${showCount(counts.queued + counts.leased)} queued`,
-      counts.failed > 0 ? pc.red(`${showCount(counts.failed)} failed`) : '0 failed',
+      counts.failed > 0 ? this.#colors.red(`${showCount(counts.failed)} failed`) : '0 failed',
       showBytes(counts.bytes),
       showDuration(this.elapsedMs),
       ...(eta === undefined ? [] : [`about ${showDuration(eta)} left`]),
-    ].join(pc.dim(' · '))
+    ].join(this.#colors.dim(' · '))
   }
 
   #rate(): number {

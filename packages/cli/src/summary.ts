@@ -1,6 +1,6 @@
 import type { Frontier } from '@warren/frontier'
 import type { CrawlState } from '@warren/protocol'
-import pc from 'picocolors'
+import { colorsOf } from './colors.ts'
 import { showBytes, showCount, showDuration } from './units.ts'
 
 /** What came of a crawl; also the content of summary.json. */
@@ -23,7 +23,7 @@ export interface Summary {
 }
 
 /** Reads the summary of a crawl. Cost: scans its catalog once. */
-export async function readSummary(frontier: Frontier, crawlId: number, elapsedMs: number): Promise<Summary> {
+export async function readSummary(frontier: Frontier, crawlId: number): Promise<Summary> {
   const [crawl, counts, results] = await Promise.all([frontier.crawl(crawlId), frontier.counts(crawlId), frontier.results(crawlId)])
   return {
     state: crawl?.state ?? 'failed',
@@ -33,7 +33,7 @@ export async function readSummary(frontier: Frontier, crawlId: number, elapsedMs
     failed: counts.failed,
     excluded: counts.excluded,
     bytes: counts.bytes,
-    elapsedMs,
+    elapsedMs: crawl?.ranMs ?? 0,
     ...results,
   }
 }
@@ -44,6 +44,7 @@ export const fetchedAnything = (summary: Summary): boolean =>
 
 /** The closing lines of a crawl, for people. */
 export function showSummary(summary: Summary, folder: string): string {
+  const pc = colorsOf(process.stdout)
   const rows: [string, string][] = [
     ['pages', `${pc.bold(showCount(summary.done))}  ${pc.dim(list(summary.statuses))}`],
     ['failed', `${summary.failed > 0 ? pc.yellow(showCount(summary.failed)) : '0'}  ${pc.dim(list(summary.failures))}`],

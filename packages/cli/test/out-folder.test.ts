@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { defaultFolder, OutFolder } from '../src/out-folder.ts'
+import { defaultFolder, finishedIn, OutFolder } from '../src/out-folder.ts'
 import { parseSeed } from '../src/seeds.ts'
 
 let dir: string
@@ -48,9 +48,13 @@ test('starting anew keeps the pages that were there', async () => {
   await using out = await OutFolder.open(dir)
   await writeFile(join(dir, 'pages.jsonl'), '{}\n')
   await writeFile(join(dir, 'pages.cursor.json'), '{}')
-  await out.finish({ at: '2026-01-02T03:04:05.000Z', summary: { state: 'completed' } as never })
-  expect((await out.finished())?.at).toBe('2026-01-02T03:04:05.000Z')
+  await out.finish({
+    at: '2026-01-02T03:04:05.000Z',
+    summary: { state: 'completed' } as never,
+    scope: { kind: 'host', roots: [], include: [], exclude: [] },
+  })
+  expect((await finishedIn(dir))?.at).toBe('2026-01-02T03:04:05.000Z')
   await out.startAnew()
   expect((await readdir(dir)).sort()).toEqual(['.warren', 'pages-2026-01-02T03-04-05-000Z.jsonl', 'summary-2026-01-02T03-04-05-000Z.json'])
-  expect(await out.finished()).toBeUndefined()
+  expect(await finishedIn(dir)).toBeUndefined()
 })
