@@ -3,6 +3,7 @@ import { canonicalize } from '@warren/web'
 import type { Findings, Reference } from './findings.ts'
 import { parseLinkHeaders } from './link-header.ts'
 import { parseRefresh } from './refresh.ts'
+import { resolver } from './resolver.ts'
 
 export interface LinkSources {
   readonly findings: Findings
@@ -33,10 +34,12 @@ export function collectLinks(sources: LinkSources): CollectedLinks {
   const { findings, pageUrl, base } = sources
   const list = new LinkList(sources.nofollow, sources.maxLinks)
   const headerLinks = parseLinkHeaders(sources.linkHeaders)
-  for (const { href, relations } of headerLinks) list.add({ kind: 'header', href, nofollow: relations.includes('nofollow') }, pageUrl)
+  list.against(pageUrl)
+  for (const { href, relations } of headerLinks) list.add({ kind: 'header', href, nofollow: relations.includes('nofollow') })
   const headerRefresh = sources.refreshHeader === undefined ? undefined : parseRefresh(sources.refreshHeader)
-  if (headerRefresh) list.add({ kind: 'refresh', href: headerRefresh, nofollow: false }, pageUrl)
-  for (const reference of findings.references) list.add(reference, base)
+  if (headerRefresh) list.add({ kind: 'refresh', href: headerRefresh, nofollow: false })
+  list.against(base)
+  for (const reference of findings.references) list.add(reference)
   const headerCanonical = headerLinks.find(({ relations }) => relations.includes('canonical'))?.href
   return {
     links: list.links,
@@ -70,7 +73,7 @@ class LinkList {
   readonly #byUrl = new Map<string, Mutable<Link>>()
   /** References as written (without fragment): pages repeat themselves, and this is far cheaper than parsing a URL again. undefined: unusable. */
   readonly #byReference = new Map<string, Mutable<Link> | undefined>()
-  #base: string | undefined
+  #resolve: (href: string) => string | undefined = () => undefined
   #dropped = 0
 
   constructor(nofollow: boolean, maxLinks: number) {
@@ -82,21 +85,25 @@ class LinkList {
     return this.#dropped
   }
 
-  add(reference: Reference, base: string | undefined): void {
-    if (base !== this.#base) this.#byReference.clear()
-    this.#base = base
+  /** What follows is relative to `base`. */
+  against(base: string | undefined): void {
+    this.#byReference.clear()
+    this.#resolve = resolver(base)
+  }
+
+  add(reference: Reference): void {
     const hash = reference.href.indexOf('#') // starts the fragment wherever it stands (URL Standard 4.4)
     const href = hash === -1 ? reference.href : reference.href.slice(0, hash)
     if (this.#byReference.has(href)) this.#again(this.#byReference.get(href), reference)
-    else this.#byReference.set(href, this.#first(href, reference, base))
+    else this.#byReference.set(href, this.#first(href, reference))
   }
 
-  #first(href: string, reference: Reference, base: string | undefined): Mutable<Link> | undefined {
+  #first(href: string, reference: Reference): Mutable<Link> | undefined {
     if (this.links.length >= this.#maxLinks) {
       if (!hasOtherScheme(href)) this.#dropped++
       return undefined
     }
-    const url = canonicalize(href, base)
+    const url = this.#resolve(href)
     if (url === undefined) return undefined
     const known = this.#byUrl.get(url)
     if (known !== undefined) {
