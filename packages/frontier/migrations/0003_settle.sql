@@ -286,7 +286,7 @@ begin
     -- 7. What the visit taught about its host.
     update hosts h set
         visit = null, lease_until = '-infinity',
-        next_at = v_now + e.next_in_ms * interval '1 ms',
+        next_at = v_now + greatest(e.next_in_ms, h.crawl_delay_ms) * interval '1 ms',
         mean_exchange_ms = case when e.mean_ms is null then h.mean_exchange_ms when h.mean_exchange_ms is null then e.mean_ms
                                 else 0.7 * h.mean_exchange_ms + 0.3 * e.mean_ms end
       from unnest(v_ends) e where h.id = e.host_id;
@@ -316,7 +316,8 @@ begin
           robots_good_at = case when r.kind = 'unreachable' then h.robots_good_at else v_now end,
           robots_retry_at = case when r.kind = 'unreachable' and (h.robots_good_at <= v_now - interval '30 days' or h.robots_good_at is null)
                                  then v_now end,
-          crawl_delay_ms = case r.kind when 'rules' then r.crawl_delay_ms when 'unreachable' then h.crawl_delay_ms end
+          crawl_delay_ms = case r.kind when 'rules' then r.crawl_delay_ms when 'unreachable' then h.crawl_delay_ms end,
+          next_at = greatest(h.next_at, v_now + r.crawl_delay_ms * interval '1 ms') -- it counts from this very answer
         from unnest(v_answering) r where h.id = r.asking_host_id and r.kind <> 'hop';
       delete from robots_hops x using unnest(v_answering) r where x.asking_host_id = r.asking_host_id and r.kind <> 'hop';
       insert into robots_hops (asking_host_id, host_id, crawl_id, hop, url, visit, expires_at)
