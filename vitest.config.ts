@@ -13,6 +13,7 @@ export default defineConfig({
           name: 'unit',
           include: ['packages/*/test/**/*.test.ts'],
           exclude: ['**/*.integration.test.ts', '**/*.e2e.test.ts'],
+          testTimeout: 30_000, // threads and child processes start slowly on a machine that runs other checks
           sequence: { groupOrder: 0 },
         },
       },

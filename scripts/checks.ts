@@ -30,5 +30,12 @@ export function run(tool: string, args: readonly string[]): Promise<number> {
 
 /** Runs tasks of turbo.json over all packages that have them; unchanged ones come from the cache. Resolves to the exit code. */
 export function turbo(...tasks: string[]): Promise<number> {
-  return run('turbo', ['run', ...tasks, '--output-logs=errors-only', '--log-order=grouped', '--continue=dependencies-successful'])
+  return run('turbo', [
+    'run',
+    ...tasks,
+    '--output-logs=errors-only',
+    '--log-order=grouped',
+    '--continue=dependencies-successful',
+    '--concurrency=100%',
+  ])
 }
