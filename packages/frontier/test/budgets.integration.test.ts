@@ -1,5 +1,5 @@
 // Mutants seen failing: claim without the room of the crawl; a late success without a reservation; advance that completes without counting
-// leased; level moved by queued alone; admit that does not lower; purge that keeps no count.
+// leased; a level moved by queued alone; admit that does not lower; purge that keeps no count; a clock whose ticks are not cut.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { candidate, claimPages, crawlAll, done, end, onePage, paths, settled, startCrawl, urlsOf, World } from './support.ts'
 
@@ -94,6 +94,9 @@ test('levels: nothing of depth d+1 is claimed while anything of depth d is queue
   for (let round = 0; round < 40 && (await frontier.crawl(crawl.id))?.state === 'running'; round++) {
     // One host at a time, so that the other's URLs of the level stay open.
     for (const visit of await claimPages(frontier, { hosts: 1 })) {
+      // What is leased holds its level.
+      await frontier.advance()
+      expect(await world.rows('select level from frontier.crawls')).toEqual([{ level: urlsOf(visit)[0]?.depth }])
       for (const url of urlsOf(visit)) {
         order.push(url.depth)
         const open = await world.rows(

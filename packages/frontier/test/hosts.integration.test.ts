@@ -1,6 +1,5 @@
-// Mutants seen failing: claim without its `wait` fate (two visits of a host); note_trouble that lets a hop reset the asking host's trouble;
-// give-up by tries OR time; enqueue waking a given-up host into claim (queues_due without its condition).
-
+// Mutants seen failing: claim without its `wait` fate (two visits of a host); a hop that resets the asking host's trouble; give-up by tries OR
+// time; claim that takes given-up hosts; back-off that does not double, or is not kept to Retry-After.
 import type { ClaimedVisit, Trouble } from '@warren/frontier'
 import type { CanonicalUrl, HostKey } from '@warren/web'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -73,6 +72,8 @@ test('robots: asked for first, filed with body, delay and time; asked again when
   expect(asking.work).toMatchObject({ kind: 'robots', url: 'http://a.test/robots.txt', hop: 0, askingHostId: asking.hostId })
   const body = Buffer.from('User-agent: *\nCrawl-delay: 2\0')
   await frontier.settle([robots(asking, { kind: 'rules', digest: 'd', body, ttlMs: 60_000, crawlDelayMs: 2_000 })])
+  expect(await frontier.claim(LEASE)).toEqual([]) // the delay counts from robots.txt on
+  await hurry()
   const visit = await onePage(frontier)
   expect(visit).toMatchObject({ delayMs: 2_000, robots: { digest: 'd', access: 'rules' } })
   expect(Buffer.from(visit.robots?.body ?? []).equals(body)).toBe(true)

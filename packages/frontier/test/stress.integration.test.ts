@@ -1,7 +1,6 @@
 // Several claimers and settlers at once over separate connections, with lost visits, zombies, retries and messages delivered twice.
-// Mutants seen failing here: claim without the `wait` fate (overlapping visits), settle without `distinct on` in its gate (identity),
-// put_to_sleep without its row lock (never ends), refusing late successes of leased URLs (identity is kept, the done set is not), expire
-// without count_up (verify).
+// Mutants seen failing: claim without the `wait` fate (overlapping visits), expire without its counters, a retry that leaves its counters
+// behind. The rare schedules are forced in schedules.integration.test.ts.
 import type { ClaimedVisit, Frontier, Settlement } from '@warren/frontier'
 import { expect, test } from 'vitest'
 import { candidate, done, end, FAST, robots, settled, urlsOf, World } from './support.ts'
