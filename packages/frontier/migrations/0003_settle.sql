@@ -286,7 +286,7 @@ begin
     -- 7. What the visit taught about its host.
     update hosts h set
         visit = null, lease_until = '-infinity',
-        next_at = v_now + greatest(e.next_in_ms, h.crawl_delay_ms) * interval '1 ms',
+        next_at = v_now + greatest(e.next_in_ms, case when e.ending <> 'released' then h.crawl_delay_ms end) * interval '1 ms',
         mean_exchange_ms = case when e.mean_ms is null then h.mean_exchange_ms when h.mean_exchange_ms is null then e.mean_ms
                                 else 0.7 * h.mean_exchange_ms + 0.3 * e.mean_ms end
       from unnest(v_ends) e where h.id = e.host_id;
