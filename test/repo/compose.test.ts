@@ -79,11 +79,11 @@ describe('docker-compose.yml', () => {
     for (const name of Object.keys(service.depends_on ?? {})) expect(Object.keys(compose.services)).toContain(name)
   })
 
-  test('a secret has no default: each variable must be set, and infra/env.example names all of them, empty', () => {
+  test('a secret has no default: each variable must be set, and infra/docker/example.env names all of them, empty', () => {
     const used = new Set([...text.matchAll(/\$\{([^}]+)\}/g)].map(([, inner = '']) => inner))
-    for (const variable of used) expect(variable).toMatch(/^[A-Z_]+:\?set it in \.env, see infra\/env\.example$/)
+    for (const variable of used) expect(variable).toMatch(/^[A-Z_]+:\?set it in \.env, see infra\/docker\/example\.env$/)
     const names = [...used].map((variable) => variable.split(':')[0])
-    const example = [...read('infra/env.example').matchAll(/^([A-Z_]+)=(.*)$/gm)]
+    const example = [...read('infra/docker/example.env').matchAll(/^([A-Z_]+)=(.*)$/gm)]
     expect(example.map(([, name]) => name).toSorted()).toEqual(names.toSorted())
     expect(example.map(([, , value]) => value)).toEqual(names.map(() => ''))
     for (const [name, { environment = {} }] of services)
