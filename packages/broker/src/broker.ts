@@ -150,6 +150,8 @@ export interface Broker extends AsyncDisposable {
   readonly stats: Readonly<BrokerStats>
   /** Messages ready for delivery. Errors: ERR_BROKER_UNAVAILABLE. */
   depths(): Promise<Record<QueueName | 'dead', number>>
+  /** Messages ready for delivery, and the consumers of all processes. Errors: ERR_BROKER_UNAVAILABLE. */
+  queue(name: QueueName): Promise<{ readonly waiting: number; readonly consumers: number }>
   /** The oldest `limit` dead letters, which stay where they are. Errors: ERR_BROKER_UNAVAILABLE. */
   deadLetters(limit: number): Promise<readonly DeadLetter[]>
 }

@@ -141,6 +141,11 @@ class InProcessBroker implements Broker, MemoryGround {
     }
   }
 
+  async queue(name: QueueName): Promise<{ waiting: number; consumers: number }> {
+    const { queue, consumers } = this.#lanes[name]
+    return { waiting: queue.countAt(performance.now()), consumers }
+  }
+
   async deadLetters(limit: number): Promise<readonly DeadLetter[]> {
     return this.#dead.slice(0, limit).map(({ reason, queue, message, at }) => ({ reason, queue, bytes: encode(message), at }))
   }

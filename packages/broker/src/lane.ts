@@ -32,6 +32,10 @@ export class Lane {
     this.queue = queue
   }
 
+  get consumers(): number {
+    return this.#consumers.size
+  }
+
   push(message: Message, now: number): boolean {
     const taken = this.queue.push(message, now)
     if (taken) this.wake()

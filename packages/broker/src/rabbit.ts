@@ -208,6 +208,13 @@ class RabbitBroker implements Broker {
     })
   }
 
+  queue(name: QueueName): Promise<{ waiting: number; consumers: number }> {
+    return this.#withChannel(`look at ${name}`, async (channel) => {
+      const { messageCount, consumerCount } = await channel.checkQueue(this.#topology.queues[name].name)
+      return { waiting: messageCount, consumers: consumerCount }
+    })
+  }
+
   async deadLetters(limit: number): Promise<readonly DeadLetter[]> {
     return this.#withModel('read the dead letters', (model) => peekDeadLetters(model, this.#topology, limit))
   }

@@ -53,6 +53,10 @@ export function brokerContract(name: string, start: (limits: Limits) => Promise<
       await s.broker.publish(outcome(2))
       await until(async () => (await s.broker.depths()).visits === 1)
       expect(await s.broker.depths()).toEqual({ visits: 1, pages: 0, outcomes: 1, dead: 0 })
+      expect(await s.broker.queue('visits')).toEqual({ waiting: 1, consumers: 0 })
+      await using _consumer = await s.broker.consume('visits', { prefetch: 1 }, async () => 'ack')
+      await until(async () => (await s.broker.queue('visits')).waiting === 0)
+      expect(await s.broker.queue('visits')).toEqual({ waiting: 0, consumers: 1 })
     })
 
     test('messages arrive in the order of their publishing', async () => {

@@ -7,7 +7,14 @@ export interface OpenCrawl {
   readonly crawl: Crawl
   readonly filter: ReturnType<typeof compileFilter>
   roots: ReadonlySet<string>
+  /** performance.now() from which on the roots are read again. */
+  rootsDueAt: number
 }
+
+/** Roots are read again this often, because seeds of a running crawl add some, */
+const ROOTS_MS = 1_000
+/** but for at most a hundredth of the time: a crawl may have millions of them. */
+const ROOTS_SHARE = 100
 
 /**
  * The crawls this coordinator deals with: configuration and scope roots, read from the database when a crawl is first met and again
@@ -30,7 +37,8 @@ export class CrawlBook {
       crawls.map(async (crawl) => {
         const held = await this.#open.get(crawl.id)
         const same = held !== undefined && JSON.stringify(held.crawl.config) === JSON.stringify(crawl.config)
-        if (!same) this.#open.set(crawl.id, this.#compile(crawl))
+        if (!same) this.#remember(crawl.id, this.#compile(crawl))
+        else if (performance.now() > held.rootsDueAt) await this.rereadRoots(held)
       }),
     )
     return crawls.map(({ id, state }) => ({ id, state }))
@@ -41,8 +49,7 @@ export class CrawlBook {
     let open = this.#open.get(crawlId)
     if (open === undefined) {
       open = this.#frontier.crawl(crawlId).then((crawl) => (crawl === undefined ? undefined : this.#compile(crawl)))
-      open.catch(() => this.#open.delete(crawlId)) // a failed read is not remembered
-      this.#open.set(crawlId, open)
+      this.#remember(crawlId, open)
     }
     return open
   }
@@ -61,10 +68,25 @@ export class CrawlBook {
   }
 
   async rereadRoots(open: OpenCrawl): Promise<void> {
-    open.roots = await this.#frontier.roots(open.crawl.id)
+    Object.assign(open, await this.#readRoots(open.crawl.id))
   }
 
   async #compile(crawl: Crawl): Promise<OpenCrawl> {
-    return { crawl, filter: compileFilter(crawl.config), roots: await this.#frontier.roots(crawl.id) }
+    return { crawl, filter: compileFilter(crawl.config), ...(await this.#readRoots(crawl.id)) }
+  }
+
+  async #readRoots(crawlId: number): Promise<Pick<OpenCrawl, 'roots' | 'rootsDueAt'>> {
+    const from = performance.now()
+    const roots = await this.#frontier.roots(crawlId)
+    const now = performance.now()
+    return { roots, rootsDueAt: now + Math.max(ROOTS_MS, (now - from) * ROOTS_SHARE) }
+  }
+
+  /** A failed read is not kept; whoever waits for it meets the failure. */
+  #remember(crawlId: number, open: Promise<OpenCrawl | undefined>): void {
+    this.#open.set(crawlId, open)
+    open.catch(() => {
+      if (this.#open.get(crawlId) === open) this.#open.delete(crawlId)
+    })
   }
 }

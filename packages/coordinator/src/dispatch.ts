@@ -4,18 +4,25 @@ import type { ClaimedVisit, Frontier } from '@warren/frontier'
 import { CrawlError, type UrlRef, type Visit } from '@warren/protocol'
 import type { CanonicalUrl } from '@warren/web'
 import type { CoordinatorConfig } from './config.ts'
+import type { Announcer } from './control.ts'
 import type { CrawlBook } from './crawl-book.ts'
+import type { Demand } from './demand.ts'
 import type { CoordinatorMetrics } from './metrics.ts'
 import { productToken } from './policy.ts'
 import type { RobotsRules } from './robots-rules.ts'
+import { isWorthWaiting, untilStored } from './store-retry.ts'
 
 export interface DispatchDeps {
   readonly broker: Broker
   readonly frontier: Frontier
   readonly config: CoordinatorConfig
   readonly book: CrawlBook
+  readonly announcer: Announcer
+  readonly demand: Demand
   readonly robots: RobotsRules
   readonly metrics: CoordinatorMetrics
+  /** Ends waiting for services that are away. */
+  readonly signal: AbortSignal
 }
 
 /** How often one dispatch goes back for more URLs of a host whose first ones robots.txt forbids: a million of them may be queued. */
@@ -24,11 +31,12 @@ const REFILLS_MAX = 100
 const PUBLISH_DEADLINE_MS = 10_000
 
 /**
- * One round: claims what is due and fits the window, drops what robots.txt forbids, publishes the rest as visits.
- * Returns how many visits it claimed; 0 means that nothing is due or the window is full.
+ * One round: claims what is due, is wanted and fits the window, drops what robots.txt forbids, publishes the rest as visits.
+ * Returns how many visits it claimed; 0 means that nothing is due, no fetcher wants any, or the window is full.
  */
-export async function dispatchRound(deps: DispatchDeps, signal: AbortSignal): Promise<number> {
-  const { config, frontier } = deps
+export async function dispatchRound(deps: DispatchDeps): Promise<number> {
+  const { config, frontier, signal } = deps
+  if (!(await deps.demand.exists())) return 0
   const { openVisits, leased } = await frontier.totals()
   const hosts = Math.min(config.CLAIM_HOSTS, config.WINDOW_VISITS - openVisits)
   const urls = Math.min(config.CLAIM_URLS, config.WINDOW_URLS - leased)
@@ -44,40 +52,48 @@ export async function dispatchRound(deps: DispatchDeps, signal: AbortSignal): Pr
   })
   stop()
   deps.metrics.claims.inc()
-  await Promise.all(visits.map((visit) => dispatchVisit(visit, deps, signal)))
+  await deps.announcer.tellOf(
+    visits.map((visit) => visit.crawlId),
+    signal,
+  )
+  const ends = await Promise.allSettled(visits.map((visit) => dispatchVisit(visit, deps))) // none is left behind by another's failure
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
   return visits.length
 }
 
-async function dispatchVisit(claimed: ClaimedVisit, deps: DispatchDeps, signal: AbortSignal): Promise<void> {
-  const { crawlId, hostId, visitId, hostKey } = claimed
-  const open = await deps.book.get(crawlId)
-  if (open === undefined) return // deleted in this moment; the lease goes with it
-  const { config } = open.crawl
-  const work: Visit['work'] | undefined =
-    claimed.work.kind === 'robots' ? claimed.work : await allowedWork(claimed, deps, productToken(config))
-  if (work === undefined) return
-  const visit: Visit = {
-    v: 1,
-    type: 'visit',
-    crawlId,
-    hostId,
-    visitId,
-    hostKey,
-    work,
-    pace: { delayMs: claimed.delayMs, width: claimed.width },
-    runMs: deps.config.VISIT_RUN_MS,
-    policy: config.fetch,
+async function dispatchVisit(claimed: ClaimedVisit, deps: DispatchDeps): Promise<void> {
+  const { frontier, signal } = deps
+  const { visitId } = claimed
+  let visit: Visit | undefined
+  try {
+    visit = await prepare(claimed, deps)
+  } catch (error) {
+    if (!isWorthWaiting(error)) throw error
+    await untilStored(() => frontier.release(visitId), signal) // it was never published
   }
+  if (visit === undefined) return
   try {
     await withTimeout(PUBLISH_DEADLINE_MS, (limit) => deps.broker.publish(visit, { signal: limit }), { signal })
-    deps.metrics.visits.inc({ kind: work.kind })
+    deps.metrics.visits.inc({ kind: visit.work.kind })
   } catch (error) {
     deps.metrics.unpublished.inc()
     // Only a definite no frees the host: a visit whose confirm was lost may be on its way, and a second one must never meet it.
     const refused = error instanceof CrawlError && (error.code === 'ERR_BROKER_REFUSED' || error.code === 'ERR_BROKER_UNROUTABLE')
-    if (refused) await deps.frontier.release(visitId)
+    if (refused) await untilStored(() => frontier.release(visitId), signal)
     else if (!(error instanceof CrawlError) && !isTimeout(error)) throw error
   }
+}
+
+/** The message of a claimed visit; undefined when nothing is left of it. */
+async function prepare(claimed: ClaimedVisit, deps: DispatchDeps): Promise<Visit | undefined> {
+  const { crawlId, hostId, visitId, hostKey } = claimed
+  const open = await deps.book.get(crawlId)
+  if (open === undefined) return undefined // deleted in this moment; the lease goes with it
+  const { config } = open.crawl
+  const work = claimed.work.kind === 'robots' ? claimed.work : await allowedWork(claimed, deps, productToken(config))
+  if (work === undefined) return undefined
+  const pace = { delayMs: claimed.delayMs, width: claimed.width }
+  return { v: 1, type: 'visit', crawlId, hostId, visitId, hostKey, work, pace, runMs: deps.config.VISIT_RUN_MS, policy: config.fetch }
 }
 
 const isTimeout = (error: unknown): boolean => error instanceof DOMException && error.name === 'TimeoutError'

@@ -13,8 +13,9 @@ export function coordinatorMetrics(metrics: Metrics, frontier: Frontier, broker:
   const snapshot = everySecond(async () => {
     const crawls = await frontier.crawls('unfinished')
     const counts = await Promise.all(crawls.map((crawl) => frontier.counts(crawl.id)))
-    return { crawls, counts, gap: await frontier.accountingGap(), depths: await broker.depths() }
+    return { crawls, counts, gap: await frontier.accountingGap() }
   })
+  const depths = everySecond(() => broker.depths())
   const states = ['queued', 'leased', 'done', 'failed', 'excluded'] as const
   metrics.gauge('frontier_urls', 'URLs of unfinished crawls by state', ['state'], async (gauge) => {
     const { counts } = await snapshot()
@@ -37,7 +38,7 @@ export function coordinatorMetrics(metrics: Metrics, frontier: Frontier, broker:
     },
   )
   metrics.gauge('broker_queue_messages', 'Messages ready in a queue', ['queue'], async (gauge) => {
-    for (const [queue, n] of Object.entries((await snapshot()).depths)) gauge.set({ queue }, n)
+    for (const [queue, n] of Object.entries(await depths())) gauge.set({ queue }, n)
   })
   const openVisits = metrics.gauge('frontier_open_visits', 'Visits open in the cluster at the last dispatch')
   const leasedUrls = metrics.gauge('frontier_window_urls', 'URLs leased in the cluster at the last dispatch')

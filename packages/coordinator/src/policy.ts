@@ -1,6 +1,6 @@
 import { backoffMs } from '@warren/async'
 import type { Fate, Trouble } from '@warren/frontier'
-import type { Answer, CrawlConfig, FetchResult, HostReport, PageFacts, RobotsOutcome, UnreachableCode } from '@warren/protocol'
+import type { Answer, CrawlConfig, FetchResult, HostReport, PageFacts, RobotsOutcome, UnreachableCode, VisitEnd } from '@warren/protocol'
 import { type CanonicalUrl, canonicalize, type HostKey, hostKeyOf, parseRobots } from '@warren/web'
 import type { CoordinatorConfig } from './config.ts'
 
@@ -85,6 +85,13 @@ export function fateOf(
 
 /** The body ended early by the site's doing, not by a limit of ours: another try may bring all of it. */
 const isBroken = (answer: Answer): boolean => answer.truncated === 'reset' || answer.truncated === 'exchange-timeout'
+
+/** When a visit's host may be visited again, from its end; a Crawl-delay that is longer is the frontier's to add. */
+export function nextInMs({ ending, report }: Pick<VisitEnd, 'ending' | 'report'>, delayMs: number, visitRunMs: number): number {
+  // It may still be running where it was delivered first: its run time must be over before the next one starts.
+  if (ending === 'abandoned') return delayMs + visitRunMs
+  return report.requests === 0 ? 0 : delayMs // given back untouched: the pace it was due by still holds
+}
 
 /** The canonical target of a redirect; undefined for every other answer and for a Location that leads nowhere. */
 export function redirectTarget(answer: Answer): CanonicalUrl | undefined {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { Batcher, retry } from '@warren/async'
+import { Batcher } from '@warren/async'
 import type { Broker, Consumer, Verdict } from '@warren/broker'
 import type { Frontier, Settlement } from '@warren/frontier'
 import { CrawlError, type Outcome } from '@warren/protocol'
@@ -8,7 +8,8 @@ import type { CoordinatorConfig } from './config.ts'
 import type { CrawlBook } from './crawl-book.ts'
 import type { KnownUrls } from './known-urls.ts'
 import type { CoordinatorMetrics } from './metrics.ts'
-import { fateOf, productToken, robotsTroubleOf, robotsVerdict, troubleOf } from './policy.ts'
+import { fateOf, nextInMs, productToken, robotsTroubleOf, robotsVerdict, troubleOf } from './policy.ts'
+import { untilStored } from './store-retry.ts'
 
 export interface SettleDeps {
   readonly broker: Broker
@@ -20,7 +21,7 @@ export interface SettleDeps {
   readonly random: () => number
   /** Called after a commit that may have made work: a host is free, or URLs were admitted. */
   readonly onProgress: () => void
-  /** Aborts waiting for a database that is away. */
+  /** Ends waiting for a database that is away: what is not settled then goes back to the broker. */
   readonly signal: AbortSignal
 }
 
@@ -48,11 +49,11 @@ export async function startSettling(deps: SettleDeps): Promise<Settling> {
   stack.use(batcher)
   const consumer: Consumer = await deps.broker.consume(
     'outcomes',
-    { prefetch: deps.config.OUTCOME_PREFETCH },
+    { prefetch: deps.config.OUTCOME_PREFETCH, signal: deps.signal },
     async ({ message, redelivered }): Promise<Verdict> => {
       deps.metrics.outcomes.inc({ of: message.of })
       if (redelivered) deps.metrics.redelivered.inc()
-      const settlement = await retry(() => settlementOf(message, deps), { ...STORE_RETRY, signal: deps.signal })
+      const settlement = await untilStored(() => settlementOf(message, deps), deps.signal)
       if (settlement === undefined) return 'ack' // its crawl was deleted: nothing is left to settle
       const settled = await batcher.add(settlement)
       return settled.ok ? 'ack' : { deadLetter: settled.error.message }
@@ -63,19 +64,11 @@ export async function startSettling(deps: SettleDeps): Promise<Settling> {
   return { failed: consumer.failed, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-/** The database may be away for as long as it likes: nothing is lost by waiting, everything by giving up. */
-const STORE_RETRY = {
-  baseMs: 50,
-  maxMs: 2_000,
-  retryable: (error: unknown) => error instanceof CrawlError && error.disposition === 'retry',
-}
-
 async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlement | undefined> {
   const open = await deps.book.get(outcome.crawlId)
   if (open === undefined) return undefined
   const { config } = open.crawl
   const { crawlId, hostId, visitId } = outcome
-  const nextInMs = config.delayMs
   switch (outcome.of) {
     case 'url': {
       const fate = fateOf(outcome.result, outcome.facts, {
@@ -100,8 +93,7 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
         visitId,
         ending: outcome.ending,
         unfetched: outcome.unfetched,
-        // An abandoned visit may still be running where it was delivered first: its run time must be over before the next one starts.
-        nextInMs: outcome.ending === 'abandoned' ? nextInMs + deps.config.VISIT_RUN_MS : nextInMs,
+        nextInMs: nextInMs(outcome, config.delayMs, deps.config.VISIT_RUN_MS),
         pageLeaseMs: deps.config.PAGE_LEASE_MS,
         meanExchangeMs: report.meanExchangeMs,
         trouble: troubleOf(report, { ...deps.config, random: deps.random }),
@@ -118,7 +110,7 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
         visitId,
         askingHostId: outcome.askingHostId,
         result,
-        nextInMs,
+        nextInMs: config.delayMs,
         meanExchangeMs: outcome.report.meanExchangeMs,
         trouble: robotsTroubleOf(verdict, outcome.report, { ...deps.config, random: deps.random }),
         answered: verdict.kind !== 'unreachable',
@@ -132,9 +124,10 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
 async function settleBatch(batch: readonly Settlement[], deps: SettleDeps): Promise<Settled[]> {
   try {
     const stop = deps.metrics.settleSeconds.startTimer()
-    const result = await retry(() => deps.frontier.settle(batch), { ...STORE_RETRY, signal: deps.signal })
+    const result = await untilStored(() => deps.frontier.settle(batch), deps.signal)
     stop()
-    remember(batch, deps.known)
+    // A page that came too late brought no links in, and the count does not say which one it was.
+    if (result.refusedStale === 0) remember(batch, deps.known)
     deps.metrics.settled.inc(batch.length)
     deps.metrics.admitted.inc(result.admitted)
     deps.metrics.rejected.inc({ reason: 'known' }, result.known)
@@ -143,8 +136,11 @@ async function settleBatch(batch: readonly Settlement[], deps: SettleDeps): Prom
     return batch.map(() => ({ ok: true }))
   } catch (error) {
     if (deps.signal.aborted || (error instanceof CrawlError && error.disposition !== 'dead-letter')) throw error
-    // The database refuses something in here. Alone, each shows whether it is the one.
-    if (batch.length > 1) return (await Promise.all(batch.map((settlement) => settleBatch([settlement], deps)))).flat()
+    // The database refuses something in here: halves show which one, in log2 of the batch commits.
+    if (batch.length > 1) {
+      const half = batch.length >> 1
+      return [...(await settleBatch(batch.slice(0, half), deps)), ...(await settleBatch(batch.slice(half), deps))]
+    }
     const reason =
       error instanceof CrawlError
         ? error

@@ -12,7 +12,12 @@ export interface HealthOptions {
   readonly port: number
   readonly metrics: Metrics
   /** Whether this process can do its work now, and if not, why. */
-  readonly ready: () => { readonly ok: boolean; readonly reason?: string | undefined }
+  readonly ready: () => Readiness | Promise<Readiness>
+}
+
+export interface Readiness {
+  readonly ok: boolean
+  readonly reason?: string | undefined
 }
 
 /**
@@ -61,7 +66,7 @@ async function route(
       case '/livez':
         return { status: 200, body: 'ok\n' }
       case '/readyz': {
-        const { ok, reason = 'not ready' } = ready()
+        const { ok, reason = 'not ready' } = await ready()
         return ok ? { status: 200, body: 'ok\n' } : { status: 503, body: `${reason}\n` }
       }
       case '/metrics':

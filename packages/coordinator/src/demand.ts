@@ -1,0 +1,32 @@
+import type { Broker } from '@warren/broker'
+
+/** An answer is good for so long; a queue of visits moves within seconds. */
+const FRESH_MS = 200
+
+/**
+ * Whether fetchers want visits. A visit that nobody takes in time costs its host a whole lease, and its URLs are then taken for suspects,
+ * so nothing is claimed while there is no fetcher, no connection, or a queue that the fetchers there are do not keep short.
+ * Cost: one round trip to the broker per 200 ms.
+ */
+export class Demand {
+  readonly #broker: Broker
+  readonly #mostWaiting: number
+  #answer = false
+  #at = Number.NEGATIVE_INFINITY
+
+  /** `mostWaiting`: visits that may wait for a fetcher. */
+  constructor(broker: Broker, mostWaiting: number) {
+    this.#broker = broker
+    this.#mostWaiting = mostWaiting
+  }
+
+  /** Errors: ERR_BROKER_UNAVAILABLE. */
+  async exists(): Promise<boolean> {
+    if (this.#broker.state.value !== 'connected') return false
+    if (performance.now() - this.#at < FRESH_MS) return this.#answer
+    const { waiting, consumers } = await this.#broker.queue('visits')
+    this.#answer = consumers > 0 && waiting < this.#mostWaiting
+    this.#at = performance.now()
+    return this.#answer
+  }
+}
