@@ -11,6 +11,8 @@ export interface ParserParts {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly config: ParserConfig
+  /** Another worker file; tests use it. */
+  readonly file?: URL
 }
 
 /**
@@ -28,6 +30,7 @@ export async function runParser(parts: ParserParts, shutdown: ShutdownScope): Pr
     threads: config.PARSE_THREADS,
     pageMs: config.PARSE_PAGE_MS,
     heapMb: config.PARSE_HEAP_MB,
+    ...(parts.file && { file: parts.file }),
     onFault: (fault, page, tries) => {
       metrics.faults.inc({ fault })
       logger.warn({ url: page.url, bodyBytes: page.body.byteLength, fault, tries }, 'a page ended its parser thread')

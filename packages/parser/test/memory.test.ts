@@ -7,7 +7,7 @@ setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 
 /** V8 makes substrings as views: one of them that is kept keeps its page, here 200 KB, 400 times: 80 MB. */
-test('parsePage: nothing it returns keeps the page alive', () => {
+test('parsePage: nothing it returns keeps the page alive', { timeout: 30_000 }, () => {
   const page = (i: number) =>
     new TextEncoder().encode(
       `<html lang="language-tag-${i}"><title>A title that is long enough ${i}</title><base href="https://base.example/${i}/">` +

@@ -212,7 +212,7 @@ describe('encoding (HTML Standard 13.2.3.2)', () => {
   })
 })
 
-describe('limits', () => {
+describe('limits', { timeout: 30_000 }, () => {
   test('100 000 nested elements are an ordinary page for the scanner', () => {
     expect(parse(`${'<div>'.repeat(100_000)}<a href=x>`)).toMatchObject({ reader: 'scan', doubt: null, links: { length: 1 } })
   })

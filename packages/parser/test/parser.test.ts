@@ -8,7 +8,7 @@ import { parserConfig, runParser } from '../src/index.ts'
 const config = parserConfig.parse({ PARSE_THREADS: 1 })
 const logger = createLogger({ role: 'parser', level: 'silent' })
 
-const page = (id: number, html: string): Page => {
+const page = (id: number, html: string, path = `/${id}`): Page => {
   const body = new TextEncoder().encode(html)
   return {
     v: 1,
@@ -16,7 +16,7 @@ const page = (id: number, html: string): Page => {
     crawlId: 1,
     hostId: 2,
     visitId: '7d444840-9dc0-11d1-b245-5ffdce74fad2',
-    url: { id, url: `https://example.org/${id}`, depth: 3, chain: 0, attempt: 1 },
+    url: { id, url: `https://example.org${path}`, depth: 3, chain: 0, attempt: 1 },
     userAgent: 'Warren/1',
     body,
     result: {
@@ -61,7 +61,7 @@ async function outcomesOf(broker: Broker) {
 
 const metric = async (metrics: Metrics, line: RegExp): Promise<number> => Number(line.exec(await metrics.text())?.[1])
 
-describe('runParser', () => {
+describe('runParser', { timeout: 30_000 }, () => {
   test('answers each page with an outcome, acknowledges it, and counts', async () => {
     await using broker = createInProcessBroker()
     await using outcomes = await outcomesOf(broker)
@@ -132,13 +132,14 @@ describe('runParser', () => {
     expect(await metric(metrics, /^warren_parser_pages_total\{reader="scan".*\} (\d+)$/m)).toBe(1)
   })
 
-  test('a page that takes longer than its time ends with parseError and no links; the next one is parsed', async () => {
+  test('a page that hangs ends with parseError and no links; the next one is parsed', async () => {
     await using broker = createInProcessBroker()
     await using outcomes = await outcomesOf(broker)
     const metrics = createMetrics({ role: 'parser' })
     const shutdown = new ShutdownScope()
-    const running = runParser({ broker, logger, metrics, config: { ...config, PARSE_PAGE_MS: 250 } }, shutdown)
-    await broker.publish(page(1, `<a href=x><select><input>${'<table>'.repeat(1_400_000)}`))
+    const file = new URL('./hostile-worker.ts', import.meta.url)
+    const running = runParser({ broker, logger, metrics, config: { ...config, PARSE_PAGE_MS: 1_000 }, file }, shutdown)
+    await broker.publish(page(1, '<a href=x>', '/hang'))
     await broker.publish(page(2, '<title>t</title>'))
     expect(await outcomes.next(2)).toMatchObject([
       { url: { id: 1 }, facts: { parseError: 'timeout', title: null }, links: [] },

@@ -121,7 +121,7 @@ const agrees = (source: string): void => {
   expect(document).toBe(parse5)
 }
 
-describe('scanner: sees what parse5 sees, or has a doubt', () => {
+describe('scanner: sees what parse5 sees, or has a doubt', { timeout: 60_000 }, () => {
   test('in nasty pages', () => fc.assert(fc.property(nasty, agrees), { numRuns: 10_000 }))
 
   test('in mutated real pages', () => {

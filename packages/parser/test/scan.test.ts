@@ -236,9 +236,9 @@ test.each([
   ['ampersands in one value', '<a href="&amp'],
   ['links', '<a href=x>'],
   ['titles', '<title></title>'],
-])('scanner: linear in %s', (_name, unit) => {
+])('scanner: linear in %s', { timeout: 30_000 }, (_name, unit) => {
   const source = unit.repeat(Math.ceil(4_000_000 / unit.length))
   const startedAt = performance.now()
   scan(source, { agent: 'warren', guess: true })
-  expect(performance.now() - startedAt).toBeLessThan(5_000)
+  expect(performance.now() - startedAt).toBeLessThan(10_000)
 })
