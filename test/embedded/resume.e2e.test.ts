@@ -1,6 +1,6 @@
 /** What a crawl that was killed or interrupted leaves, and what the same command makes of it. */
 import { existsSync } from 'node:fs'
-import { appendFile, readFile } from 'node:fs/promises'
+import { appendFile, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkConcurrency, checkDelays, duplicates, startWeb } from '@warren/testkit'
 import { describe, expect, test } from 'vitest'
@@ -68,7 +68,6 @@ describe.concurrent('after kill -9', () => {
     }
     const ended = await crawl(root, out.path, ...FAST)
     await expectWhole(ended, out.path, web)
-    const { rm } = await import('node:fs/promises')
     await rm(join(out.path, 'summary.json'))
     await rm(join(out.path, 'pages.jsonl'))
     await rm(join(out.path, 'pages.cursor.json'))

@@ -130,7 +130,7 @@ async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown
       )
   if (shutdown.aborted.aborted) return EXIT.interrupted
   await pages.catchUp()
-  const summary = await readSummary(frontier, crawl.id)
+  const summary = await readSummary(frontier, crawl.id, hasEnded(crawl.state) ? 0 : progress.elapsedMs)
   await progress[Symbol.asyncDispose]()
   if (state !== undefined) await out.finish({ at: new Date().toISOString(), summary, scope: await scopeOf(frontier, crawl) })
   process.stdout.write(showSummary(summary, folder))

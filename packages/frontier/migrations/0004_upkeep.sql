@@ -121,7 +121,7 @@ begin
 
   -- The crawl's clock: ticks are cut at 10 s, so time in which no coordinator lived does not count.
   if c.state = 'running' and (c.ticked_at is null or c.ticked_at < v_now - interval '500 ms') then
-    c.ran_ms := c.ran_ms + coalesce(least(extract(epoch from v_now - c.ticked_at) * 1000, 10000), 0);
+    c.ran_ms := c.ran_ms + case when c.ticked_at is null then 0 else least(extract(epoch from v_now - c.ticked_at) * 1000, 10000) end;
     update crawls set ran_ms = c.ran_ms, ticked_at = v_now where id = p_crawl;
   end if;
 

@@ -82,6 +82,20 @@ test('robots: asked for first, filed with body, delay and time; asked again when
   expect((await one()).work.kind).toBe('robots')
 })
 
+test('crawl-delay: holds between two visits too, but a visit that was not published owes none', async () => {
+  const { frontier } = world
+  const crawl = await startCrawl(frontier, [A, `${A}b`])
+  await claimPages(frontier).then((visits) => Promise.all(visits.map(({ visitId }) => frontier.release(visitId))))
+  await world.rows('update frontier.hosts set crawl_delay_ms = 20000')
+  const unpublished = await onePage(frontier, { urls: 1 })
+  await frontier.release(unpublished.visitId)
+  const visit = await onePage(frontier, { urls: 1 })
+  await frontier.settle([settled(visit, visit.url, done()), end(visit, { nextInMs: 0 })])
+  expect(await frontier.claim(LEASE)).toEqual([])
+  const [waiting] = await frontier.waiting(crawl.id, 1)
+  expect(waiting?.dueInMs).toBeGreaterThan(15_000)
+})
+
 test('robots: unreachable means wait; a good copy holds for 30 days, meanwhile it is asked for again', async () => {
   const { frontier } = world
   const crawl = await startCrawl(frontier, [A], { giveUp: patient })
