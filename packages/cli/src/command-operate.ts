@@ -1,12 +1,13 @@
 import type { ShutdownScope } from '@warren/async'
 import { type Crawl, type Frontier, migrate, openFrontier } from '@warren/frontier'
-import { CrawlError, crawlState } from '@warren/protocol'
-import { EXIT, loadConfig } from '@warren/service'
+import { type CrawlConfig, CrawlError } from '@warren/protocol'
+import { EXIT } from '@warren/service'
+import { type CanonicalUrl, compileFilter } from '@warren/web'
 import { type Command, Option } from 'commander'
 import { admitSeeds } from './admit-seeds.ts'
-import { addressesOfSeeds, needContact } from './contact.ts'
 import { applyOptions, baseConfig, type CrawlOptions, refuseChangedScope, withCrawlOptions } from './crawl-options.ts'
-import { databaseConfig } from './role-config.ts'
+import { databaseConfig, readSettings } from './role-config.ts'
+import { checkSeeds } from './seed-check.ts'
 import { readSeeds } from './seeds.ts'
 import { showStatus, statusOf } from './status.ts'
 import { showCount } from './units.ts'
@@ -16,6 +17,8 @@ interface DatabaseOptions {
   readonly config?: string
   readonly databaseUrl?: string
 }
+
+type SeedOptions = CrawlOptions & { readonly crawl?: string }
 
 /** The commands an operator has for crawls in a database: migrate, seed, status, pause, resume, cancel. */
 export function addOperateCommands(program: Command, shutdown: ShutdownScope, exit: (code: number) => void): void {
@@ -48,8 +51,8 @@ Examples:
   warren seed --crawl news --seeds urls.txt --scope domain --max-pages 100000 --contact you@example.org
   cut -d, -f1 list.csv | warren seed --crawl list --seeds - --contact you@example.org`,
     )
-    .action((urls: string[], options: DatabaseOptions & CrawlOptions & { crawl?: string }) =>
-      withFrontier(options, (frontier) => seed(frontier, urls, options)),
+    .action((urls: string[], options: DatabaseOptions & SeedOptions) =>
+      withFrontier(options, (frontier) => seed(frontier, urls, options, shutdown.draining)),
     )
 
   add('status', 'show crawls and their counts')
@@ -80,7 +83,7 @@ Examples:
 
 function databaseUrl(options: DatabaseOptions): string {
   const env = options.databaseUrl === undefined ? process.env : { ...process.env, DATABASE_URL: options.databaseUrl }
-  return loadConfig(databaseConfig, { env, ...(options.config === undefined ? {} : { file: options.config }) }).DATABASE_URL
+  return readSettings(databaseConfig, env, options.config).DATABASE_URL
 }
 
 async function namedCrawl(frontier: Frontier, name: string): Promise<Crawl> {
@@ -93,21 +96,39 @@ async function namedCrawl(frontier: Frontier, name: string): Promise<Crawl> {
   )
 }
 
-async function seed(frontier: Frontier, urls: readonly string[], options: CrawlOptions & { crawl?: string }): Promise<void> {
+async function seed(frontier: Frontier, urls: readonly string[], options: SeedOptions, signal: AbortSignal): Promise<void> {
   const seeds = await readSeeds(urls, options.seeds)
   const [first] = seeds
   if (first === undefined) throw new CrawlError('ERR_INPUT_INVALID', 'Cannot seed: no URL was given; give URLs or --seeds FILE')
   const name = options.crawl ?? new URL(first).host
   const held = await frontier.crawl(name)
-  if (held !== undefined) refuseChangedScope(held.config, options, `crawl ${name}`)
-  const base = held?.config ?? baseConfig(version)
-  const { publicHost } = await addressesOfSeeds(seeds, { ...base.fetch.resolve, ...options.resolve })
-  const contact = publicHost === undefined ? options.contact : (options.contact ?? base.fetch.contact ?? (await needContact(publicHost)))
-  const config = applyOptions(base, { ...options, ...(contact === undefined ? {} : { contact }) })
+  if (held !== undefined) refuseEnded(held)
+  if (held !== undefined) refuseChangedScope(held.config, options, `crawl ${name}`, 'use another --crawl')
+  const wanted = applyOptions(held?.config ?? baseConfig(version), options)
+  const { allowed, refused } = withoutExcluded(wanted, seeds)
+  if (allowed.length === 0)
+    throw new CrawlError('ERR_INPUT_INVALID', `Cannot seed crawl ${name}: --exclude refuses every seed, the first is ${first}`)
+  const config = await checkSeeds(allowed, wanted, { warn, signal })
+
   const crawl = held ?? (await frontier.createCrawl({ name, config }))
   if (held !== undefined) await frontier.setConfig(held.id, config)
-  const report = await admitSeeds(frontier, { ...crawl, config }, seeds)
-  const state = crawl.state === crawlState.enum.created ? await frontier.transition(crawl.id, 'start') : crawl.state
-  for (const refused of report.excluded) process.stderr.write(`Seed ${refused} is refused by --exclude\n`)
+  const report = await admitSeeds(frontier, { ...crawl, config }, allowed)
+  const state = crawl.state === 'created' ? await frontier.transition(crawl.id, 'start') : crawl.state
+  for (const url of refused) warn(`Seed ${url} is refused by --exclude`)
+  if (config.delayMs === 0) warn('Delay 0: requests follow each other without a pause. Only for sites that are yours.')
   process.stdout.write(`Crawl ${name} (${state}): ${showCount(report.admitted)} seeds admitted, ${showCount(report.known)} known before\n`)
+}
+
+const warn = (line: string): void => void process.stderr.write(`${line}\n`)
+
+/** Errors: ERR_CRAWL_CONFLICT for a crawl that takes no seeds any more. */
+function refuseEnded({ name, state }: Crawl): void {
+  if (state === 'created' || state === 'running' || state === 'paused') return
+  throw new CrawlError('ERR_CRAWL_CONFLICT', `Cannot seed crawl ${name}: it is ${state}; use another --crawl`)
+}
+
+function withoutExcluded({ exclude }: CrawlConfig, seeds: readonly CanonicalUrl[]) {
+  const filter = compileFilter({ include: [], exclude })
+  const { allowed = [], refused = [] } = Object.groupBy(seeds, (seed) => (filter(seed).allowed ? 'allowed' : 'refused'))
+  return { allowed, refused }
 }

@@ -1,14 +1,17 @@
-import type { ShutdownScope } from '@warren/async'
+import { randomInt } from 'node:crypto'
+import { hostname } from 'node:os'
+import { type ShutdownScope, withTimeout } from '@warren/async'
 import { type Broker, connectRabbit } from '@warren/broker'
-import { coordinatorConfig, runCoordinator } from '@warren/coordinator'
-import { fetcherConfig, runFetcher } from '@warren/fetcher'
-import { openFrontier } from '@warren/frontier'
-import { parserConfig, runParser } from '@warren/parser'
-import { createLogger, createMetrics, EXIT, type Logger, loadConfig, type Metrics, serveHealth } from '@warren/service'
+import { runCoordinator } from '@warren/coordinator'
+import { runFetcher } from '@warren/fetcher'
+import { type Frontier, openFrontier } from '@warren/frontier'
+import { runParser } from '@warren/parser'
+import { CrawlError } from '@warren/protocol'
+import { createLogger, createMetrics, EXIT, type HealthOptions, type Logger, type Metrics, serveHealth } from '@warren/service'
 import type { Command } from 'commander'
 import type { z } from 'zod'
 import { brokerLog } from './broker-log.ts'
-import { databaseConfig, processConfig } from './role-config.ts'
+import { type processConfig, readSettings, roleConfigs } from './role-config.ts'
 
 interface RoleDeps {
   readonly broker: Broker
@@ -20,14 +23,13 @@ interface RoleOptions {
   readonly config?: string
 }
 
-const schemas = {
-  coordinator: processConfig.extend(databaseConfig.shape).extend(coordinatorConfig.shape),
-  fetcher: processConfig.extend(fetcherConfig.shape),
-  parser: processConfig.extend(parserConfig.shape),
-} as const
+/** Counter rows that coordinators share out by chance: those of one crawl never wait for each other. Slot 0 is the operators'. */
+const SLOTS = { first: 1, end: 64 } as const
+/** A database that answers later than this is none to work with. */
+const DATABASE_READY_MS = 2_000
 
 export function addRoleCommands(program: Command, shutdown: ShutdownScope, exit: (code: number) => void): void {
-  const add = (role: keyof typeof schemas, does: string, run: (options: RoleOptions) => Promise<void>) =>
+  const add = (role: keyof typeof roleConfigs, does: string, run: (options: RoleOptions) => Promise<void>) =>
     program
       .command(role)
       .description(does)
@@ -35,7 +37,7 @@ export function addRoleCommands(program: Command, shutdown: ShutdownScope, exit:
       .addHelpText(
         'after',
         () =>
-          `\nSettings, from the environment or the file:\n${describeSettings(schemas[role])}\n\nStart as many as you like; each takes its share. SIGTERM drains, a second one stops.`,
+          `\nSettings, from the environment or the file:\n${describeSettings(roleConfigs[role])}\n\nStart as many as you like; each takes its share. SIGTERM drains, a second one stops.`,
       )
       .action(async (options: RoleOptions) => {
         await run(options)
@@ -43,22 +45,33 @@ export function addRoleCommands(program: Command, shutdown: ShutdownScope, exit:
       })
 
   add('coordinator', 'run a coordinator: hand out visits, settle what comes back', async (options) => {
-    const config = settings(schemas.coordinator, options)
-    await using frontier = await openFrontier({ databaseUrl: config.DATABASE_URL }, { signal: shutdown.aborted })
-    await serveRole('coordinator', config, shutdown, (deps) => runCoordinator({ ...deps, frontier, config }, shutdown))
+    const config = readSettings(roleConfigs.coordinator, process.env, options.config)
+    // Not by process id: every container has the same.
+    const slot = randomInt(SLOTS.first, SLOTS.end)
+    await using frontier = await openFrontier({ databaseUrl: config.DATABASE_URL, slot }, { signal: shutdown.aborted })
+    const run = (deps: RoleDeps) => runCoordinator({ ...deps, frontier, config }, shutdown)
+    await serveRole('coordinator', config, shutdown, run, () => databaseReady(frontier))
   })
   add('fetcher', 'run a fetcher: exchange HTTP requests for visits', async (options) => {
-    const config = settings(schemas.fetcher, options)
+    const config = readSettings(roleConfigs.fetcher, process.env, options.config)
     await serveRole('fetcher', config, shutdown, (deps) => runFetcher({ ...deps, config }, shutdown))
   })
   add('parser', 'run a parser: read links and facts out of pages', async (options) => {
-    const config = settings(schemas.parser, options)
+    const config = readSettings(roleConfigs.parser, process.env, options.config)
     await serveRole('parser', config, shutdown, (deps) => runParser({ ...deps, config }, shutdown))
   })
 }
 
-const settings = <S extends z.ZodObject>(schema: S, options: RoleOptions) =>
-  loadConfig(schema, { env: process.env, ...(options.config === undefined ? {} : { file: options.config }) })
+type Readiness = Awaited<ReturnType<HealthOptions['ready']>>
+
+async function databaseReady(frontier: Frontier): Promise<Readiness> {
+  try {
+    await withTimeout(DATABASE_READY_MS, () => frontier.totals())
+    return { ok: true }
+  } catch (error) {
+    return { ok: false, reason: error instanceof CrawlError ? error.message : `database gave no answer within ${DATABASE_READY_MS} ms` }
+  }
+}
 
 /** Everything around a role: broker, log, metrics, health; in this order, and back. */
 async function serveRole(
@@ -66,17 +79,23 @@ async function serveRole(
   config: z.infer<typeof processConfig>,
   shutdown: ShutdownScope,
   run: (deps: RoleDeps) => Promise<void>,
+  alsoReady: () => Promise<Readiness> = async () => ({ ok: true }),
 ): Promise<void> {
   const logger = createLogger({ role, level: config.LOG_LEVEL })
   const metrics = createMetrics({ role })
   await using broker = await connectRabbit(
-    { url: config.AMQP_URL, name: `warren-${role}-${process.pid}`, visitQueueMs: config.VISIT_QUEUE_MS, onEvent: brokerLog(logger) },
+    {
+      url: config.AMQP_URL,
+      name: `warren-${role}-${hostname()}-${process.pid}`,
+      visitQueueMs: config.VISIT_QUEUE_MS,
+      onEvent: brokerLog(logger),
+    },
     { signal: shutdown.aborted },
   )
   exposeBroker(metrics, broker)
   const ready = () => {
     const state = broker.state.value
-    return state === 'connected' ? { ok: true } : { ok: false, reason: `broker ${state}` }
+    return state === 'connected' ? alsoReady() : { ok: false, reason: `broker ${state}` }
   }
   await using health = await serveHealth({ host: config.HTTP_HOST, port: config.HTTP_PORT, metrics, ready })
   logger.info({ host: config.HTTP_HOST, port: health.port }, 'ready')

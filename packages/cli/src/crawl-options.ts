@@ -162,12 +162,17 @@ const productOf = (userAgent: string): string => userAgent.split(' ')[0] ?? user
 export const baseConfig = (version: string): CrawlConfig => defaultCrawlConfig(`Warren/${version}`)
 
 /** A changed scope or filter would make half of the crawl follow other rules than the rest. Errors: ERR_CRAWL_CONFLICT with both values. */
-export function refuseChangedScope(held: Pick<CrawlConfig, 'scope' | 'include' | 'exclude'>, options: CrawlOptions, where: string): void {
+export function refuseChangedScope(
+  held: Pick<CrawlConfig, 'scope' | 'include' | 'exclude'>,
+  options: CrawlOptions,
+  where: string,
+  remedy = 'use another --out, or --again to crawl anew',
+): void {
   const changed = (name: string, before: unknown, now: unknown) => {
     if (JSON.stringify(before) !== JSON.stringify(now))
       throw new CrawlError(
         'ERR_CRAWL_CONFLICT',
-        `Cannot resume the crawl in ${where} with another ${name}: it has ${JSON.stringify(before)}, you asked for ${JSON.stringify(now)}; use another --out, or --again to crawl anew`,
+        `Cannot resume the crawl in ${where} with another ${name}: it has ${JSON.stringify(before)}, you asked for ${JSON.stringify(now)}; ${remedy}`,
       )
   }
   if (options.scope !== undefined) changed('--scope', held.scope, options.scope)

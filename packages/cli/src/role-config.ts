@@ -1,4 +1,7 @@
 import { coordinatorConfig } from '@warren/coordinator'
+import { fetcherConfig } from '@warren/fetcher'
+import { parserConfig } from '@warren/parser'
+import { loadConfig } from '@warren/service'
 import { z } from 'zod'
 
 /** Knobs that every role has. */
@@ -15,3 +18,14 @@ export const processConfig = z.object({
 export const databaseConfig = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).describe('Postgres 15 or later: postgres://user:password@host:5432/database'),
 })
+
+/** All settings of each role. */
+export const roleConfigs = {
+  coordinator: processConfig.extend(databaseConfig.shape).extend(coordinatorConfig.shape),
+  fetcher: processConfig.extend(fetcherConfig.shape),
+  parser: processConfig.extend(parserConfig.shape),
+} as const
+
+/** The settings of `schema` from the environment and a file, which may be one for all roles. Errors: ERR_CONFIG_INVALID. */
+export const readSettings = <S extends z.ZodObject>(schema: S, env: NodeJS.ProcessEnv, file: string | undefined): z.infer<S> =>
+  loadConfig(schema, { env, file, alsoInFile: Object.values(roleConfigs).flatMap((config) => Object.keys(config.shape)) })

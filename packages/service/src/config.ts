@@ -10,6 +10,8 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Path of a JSON object with the same names; the environment wins over it. */
   readonly file?: string | undefined
+  /** Names that the file may hold for other processes that read it too. */
+  readonly alsoInFile?: readonly string[] | undefined
 }
 
 /**
@@ -17,13 +19,15 @@ export interface ConfigSources {
  * not set, since coercion would make a 0 of it; variables that the schema does not know belong to others.
  * Errors: ERR_CONFIG_INVALID with every problem in one line: name, value (secrets masked), bounds, where it came from.
  */
-export function loadConfig<S extends z.ZodObject>(schema: S, { env, file }: ConfigSources): z.infer<S> {
+export function loadConfig<S extends z.ZodObject>(schema: S, { env, file, alsoInFile = [] }: ConfigSources): z.infer<S> {
   const names = Object.keys(schema.shape)
-  const fromFile = file === undefined ? {} : readObject(file)
+  const allNames = [...names, ...alsoInFile]
+  const inFile = file === undefined ? {} : readObject(file)
+  const fromFile = Object.fromEntries(Object.entries(inFile).filter(([name]) => names.includes(name)))
   const fromEnv = Object.fromEntries(names.filter((name) => (env[name] ?? '').trim() !== '').map((name) => [name, env[name]]))
-  const problems = Object.keys(fromFile)
-    .filter((name) => !names.includes(name))
-    .map((name) => `${name} in ${file} is unknown${suggestion(name, names)}`)
+  const problems = Object.keys(inFile)
+    .filter((name) => !allNames.includes(name))
+    .map((name) => `${name} in ${file} is unknown${suggestion(name, allNames)}`)
   const values = { ...fromFile, ...fromEnv }
   const parsed = schema.safeParse(values)
   if (!parsed.success) problems.push(...parsed.error.issues.map((issue) => describe(schema, values, fromEnv, file, issue)))

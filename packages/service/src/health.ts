@@ -15,7 +15,7 @@ export interface HealthOptions {
   readonly ready: () => Readiness | Promise<Readiness>
 }
 
-export interface Readiness {
+interface Readiness {
   readonly ok: boolean
   readonly reason?: string | undefined
 }
