@@ -1,5 +1,6 @@
 // Mutants seen failing: claim without the room of the crawl; a late success without a reservation; advance that completes without counting
-// leased; a level moved by queued alone; admit that does not lower; purge that keeps no count; a clock whose ticks are not cut.
+// leased; a level moved by queued alone; admit that does not lower; purge that keeps no count; a clock whose ticks are not cut, or whose first one
+// is not nothing.
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { candidate, claimPages, crawlAll, done, end, onePage, paths, settled, startCrawl, urlsOf, World } from './support.ts'
 
@@ -74,6 +75,7 @@ test('max bytes and max time: nothing more is claimed, what is leased still ends
 
   const slow = await startCrawl(frontier, [A], { maxTimeMs: 5_000 })
   await frontier.advance()
+  expect(await frontier.crawl(slow.id)).toMatchObject({ state: 'running', ranMs: 0 }) // starting the clock costs nothing
   await world.rows(`update frontier.crawls set ticked_at = now() - interval '1 day' where id = ${slow.id}`)
   await frontier.advance() // a tick counts 10 s at most: a day without a coordinator is no running time, but 10 s are too long here
   expect(await frontier.crawl(slow.id)).toMatchObject({ state: 'completed', reason: 'max-time', ranMs: 10_000 })
