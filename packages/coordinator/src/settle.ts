@@ -82,7 +82,14 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
       const { candidates, refused, repeated } = await admissionOf(outcome, open, deps.book, deps.known)
       for (const [rule, n] of Object.entries(refused)) deps.metrics.rejected.inc({ reason: rule }, n)
       deps.metrics.rejected.inc({ reason: 'known' }, repeated)
-      return { kind: 'url', crawlId, hostId, visitId, url: outcome.url, fate: { ...fate, candidates } }
+      return {
+        kind: 'url',
+        crawlId,
+        hostId,
+        visitId,
+        url: outcome.url,
+        fate: { ...fate, candidates, links: outcome.links.length + (outcome.facts?.linksDropped ?? 0) },
+      }
     }
     case 'visit': {
       const { report } = outcome
