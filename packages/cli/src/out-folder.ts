@@ -1,6 +1,6 @@
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { access, constants, mkdir, open, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { removePostgres } from '@warren/postgres'
 import { CrawlError, type ScopeKind } from '@warren/protocol'
 import type { CanonicalUrl } from '@warren/web'
@@ -51,7 +51,7 @@ export class OutFolder implements AsyncDisposable {
   static async open(dir: string): Promise<OutFolder> {
     const path = resolve(dir)
     try {
-      await mkdir(join(path, '.warren'), { recursive: true })
+      await makeFolder(join(path, '.warren'))
       await access(path, constants.W_OK | constants.R_OK | constants.X_OK)
       await lock(join(path, '.warren', 'lock'), path)
     } catch (cause) {
@@ -114,6 +114,19 @@ export async function finishedIn(dir: string): Promise<Finished | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     if (!(error instanceof SyntaxError)) throw unusable(resolve(dir), error)
     throw new CrawlError('ERR_OUTPUT_UNUSABLE', `Cannot read ${file}: ${error.message}; remove it, and the crawl's database tells again`)
+  }
+}
+
+/** Makes a folder and those above it. Node's own recursive mkdir tries for ever below /proc, whose folders nobody can make. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return // if it is a file, what is made below it fails
+    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    await makeFolder(dirname(path))
+    await mkdir(path)
   }
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -42,7 +42,7 @@ test('a path that is a file, or lies where nobody may write, is named', async ()
   await writeFile(file, '')
   await expect(OutFolder.open(file)).rejects.toMatchObject({ code: 'ERR_OUTPUT_UNUSABLE', message: expect.stringContaining(file) })
   await expect(OutFolder.open(join(file, 'below'))).rejects.toMatchObject({ code: 'ERR_OUTPUT_UNUSABLE' })
-  await chmod(dir, 0o700)
+  await expect(OutFolder.open('/proc/warren')).rejects.toMatchObject({ code: 'ERR_OUTPUT_UNUSABLE' })
 })
 test('starting anew keeps the pages that were there', async () => {
   await using out = await OutFolder.open(dir)
