@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Counts, type Crawl, openFrontier } from '@warren/frontier'
@@ -12,9 +14,6 @@ import { type Ended, type PageLine, readPages, warren } from '../support/warren.
 export const LOCAL = ['--scope', 'any', '--allow-address', '127.0.0.0/8', '--retry-delay', '100ms']
 /** The same, at full speed. */
 export const FAST = [...LOCAL, '--delay', '0', '--host-concurrency', '4']
-/** Answers by robots.txt's rules are judged by what was asked, not by when. */
-export const NO_RULES = { rules: false }
-
 const postgresOf = (dir: string): string => join(dir, '.warren', 'postgres')
 
 /** A folder for one crawl; goes with its scope, together with the database that the crawl left. */
@@ -83,4 +82,18 @@ export async function pageLines(dir: string): Promise<PageLine[]> {
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line) as PageLine)
+}
+
+/** Serves on a free port of 127.0.0.1; its connections end with it. */
+export async function listen(server: Server): Promise<{ readonly url: string } & AsyncDisposable> {
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
 }

@@ -138,11 +138,7 @@ async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown
     process.stderr.write(dim('The same command resumes.\n'))
     return EXIT.interrupted
   }
-  if (!fetchedAnything(summary))
-    throw new CrawlError(
-      'ERR_SEEDS_UNREACHABLE',
-      `Cannot fetch any seed: ${showReasons(summary) || 'none was admitted'}; see ${out.logFile}`,
-    )
+  if (!fetchedAnything(summary)) throw nothingFetched(summary)
   return EXIT.ok
 }
 
@@ -154,6 +150,7 @@ function showFinished(finished: Finished, seeds: readonly CanonicalUrl[], option
   const strange = seeds.filter((seed) => !inScope(kind, new Set(roots), seed))
   if (strange.length > 0) warn(`Not in this crawl: ${strange.slice(0, 3).join(', ')}; use another --out, or --again to crawl anew`)
   process.stderr.write(dim(`Finished ${finished.at}; nothing was fetched now. Add --again to crawl anew.\n`))
+  if (!fetchedAnything(finished.summary)) throw nothingFetched(finished.summary)
   return EXIT.ok
 }
 
@@ -198,11 +195,10 @@ const fetcherSettings = (options: EmbeddedOptions) =>
     ...(options.rate === undefined ? {} : { FETCH_RATE_BYTES: options.rate }),
   })
 
-const showReasons = (summary: Summary): string =>
-  [
-    ...Object.keys(summary.failures),
-    ...Object.keys(summary.exclusions),
-    ...Object.keys(summary.statuses).map((status) => `status ${status}`),
-  ]
-    .slice(0, 5)
-    .join(', ')
+function nothingFetched({ failures, exclusions, statuses }: Summary): CrawlError {
+  const statusTexts = Object.keys(statuses).map((status) => `status ${status}`)
+  const reasons = [...Object.keys(failures), ...Object.keys(exclusions), ...statusTexts].slice(0, 5).join(', ')
+  const remedy =
+    exclusions['private-address'] === undefined ? 'remove the reason, then add --again' : 'add --allow-address CIDR and --again'
+  return new CrawlError('ERR_SEEDS_UNREACHABLE', `Cannot fetch any seed: ${reasons || 'none was admitted'}; ${remedy}`)
+}
