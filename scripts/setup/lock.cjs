@@ -59,10 +59,15 @@ async function withLock(root, action) {
     told = other
     await pause(LOOK_AGAIN_MS * (0.5 + Math.random()))
   }
+  const held = [file]
+  const holdAlso = (pid) => {
+    held.push(join(root, nameFor(pid)))
+    fs.writeFileSync(held[held.length - 1], '')
+  }
   try {
-    return await action((pid) => fs.writeFileSync(join(root, nameFor(pid)), ''))
+    return await action(holdAlso)
   } finally {
-    fs.rmSync(file, { force: true })
+    for (const name of held) fs.rmSync(name, { force: true })
   }
 }
 

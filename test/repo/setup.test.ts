@@ -163,6 +163,15 @@ describe('the lock of the set-up', () => {
     expect(readdirSync(folder.path)).toEqual(['log'])
   })
 
+  test('a holder that ends leaves nothing behind, for its child neither', async () => {
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'warren-lock-'))
+    expect(
+      (await output(holder(folder.path, `holdAlso(process.ppid); console.log(fs.readdirSync(${JSON.stringify(folder.path)}).length)`)))
+        .text,
+    ).toBe('2\n')
+    expect(readdirSync(folder.path)).toEqual([])
+  })
+
   test('a killed holder blocks nobody, but the child that it made a holder does until it has ended', async () => {
     await using folder = await mkdtempDisposable(join(tmpdir(), 'warren-lock-'))
     const sleeper = `require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { detached: true, stdio: 'ignore' })`
