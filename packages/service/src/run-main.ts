@@ -4,8 +4,8 @@ import { CrawlError } from '@warren/protocol'
 import { EXIT, exitCodeOf, failuresIn } from './exit.ts'
 import { redact } from './redact.ts'
 
-/** npm and the terminal both deliver a Ctrl-C to us; people press it again later than this. */
-const SAME_INTERRUPT_MS = 300
+/** A signal to a whole group reaches us twice, once through npm or the launcher; people press Ctrl-C again later than this. */
+const SAME_SIGNAL_MS = 300
 /** What is still running this long after the second signal will not end by itself. */
 const ABORT_GRACE_MS = 10_000
 /** A reader that does not read must not keep us. */
@@ -36,8 +36,8 @@ export interface RunMainOptions {
 
 /**
  * Runs a command to its exit code and ends the process with it.
- * Signals: the first SIGINT, SIGTERM or SIGHUP drains, the second aborts, a third or 10 s end the process; two SIGINTs within
- * 300 ms are one. Aborted, the exit code is 130 whatever `main` returns.
+ * Signals: the first SIGINT, SIGTERM or SIGHUP drains, the second aborts, a third or 10 s end the process; two of the same
+ * kind within 300 ms are one. Aborted, the exit code is 130 whatever `main` returns.
  * Errors of `main`: a CrawlError is one line `warren: <message>` and its exit code; a cancellation by a signal 130; anything
  * else, also an unhandled rejection or exception, is a bug: its stack and 1. A closed stdout or stderr is no error.
  */
@@ -90,7 +90,7 @@ class Signals implements Disposable {
   readonly #shutdown: ShutdownScope
   readonly #end: () => void
   #count = 0
-  #lastInterruptAt = Number.NEGATIVE_INFINITY
+  readonly #lastAt = new Map<string, number>()
   #grace: NodeJS.Timeout | undefined
 
   constructor(shutdown: ShutdownScope, end: () => void) {
@@ -99,11 +99,10 @@ class Signals implements Disposable {
   }
 
   receive(name: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): void {
-    if (name === 'SIGINT') {
-      const now = performance.now()
-      if (now - this.#lastInterruptAt < SAME_INTERRUPT_MS) return
-      this.#lastInterruptAt = now
-    }
+    const now = performance.now()
+    const isEcho = now - (this.#lastAt.get(name) ?? Number.NEGATIVE_INFINITY) < SAME_SIGNAL_MS
+    if (isEcho) return
+    this.#lastAt.set(name, now)
     this.#count++
     const reason = new DOMException(`Stopped by ${name}`, 'AbortError')
     if (this.#count === 1) this.#shutdown.drain(reason)
