@@ -8,13 +8,15 @@ export interface ClusterOptions {
   readonly coordinators?: number
   readonly fetchers?: number
   readonly parsers?: number
+  /** Other addresses of the same services for the roles, such as those of proxies. */
+  readonly roleUrls?: Readonly<Record<'DATABASE_URL' | 'AMQP_URL', string>>
   /** Settings of all roles, by name of the environment. */
   readonly settings?: Readonly<Record<string, string>>
 }
 
 /** Roles as processes on a database that is migrated, with a window into the frontier and the broker for the test to judge from. */
 export interface Cluster extends AsyncDisposable {
-  /** What the roles have in their environment; give it to commands too. */
+  /** The environment for commands. */
   readonly env: Readonly<Record<string, string>>
   readonly frontier: Frontier
   readonly broker: Broker
@@ -43,7 +45,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await Promise.all(roles.map((role) => role[Symbol.asyncDispose]()))
   })
   const start = async (name: RoleName, extra: Readonly<Record<string, string>> = {}): Promise<RoleProcess> => {
-    const role = await startRole(name, { ...env, ...extra })
+    const role = await startRole(name, { ...env, ...options.roleUrls, ...extra })
     roles.push(role)
     void role.process.ended.then(() => roles.splice(roles.indexOf(role), 1))
     return role

@@ -120,7 +120,7 @@ export function channelError(error: unknown, what: string, { where, username }: 
   if (code === PRECONDITION_FAILED && /inequivalent arg/.test(text))
     return new CrawlError(
       'ERR_CONFIG_INVALID',
-      `Cannot ${what} at ${where}: ${reply}; use the settings it was made with, or empty and delete it`,
+      `Cannot ${what} at ${where}: ${reply}; use the settings it was made with (all roles the same VISIT_QUEUE_MS), or empty and delete it`,
       { cause: error },
     )
   if (code === ACCESS_REFUSED)

@@ -6,6 +6,8 @@ import { askFor } from './services.ts'
 /** A fresh, empty or cloned database of the run's Postgres. Disposing drops it. */
 export interface TestDatabase extends AsyncDisposable {
   readonly url: string
+  /** Runs statements in it. */
+  execute(sql: string): Promise<void>
 }
 
 export interface TestDatabaseOptions {
@@ -28,6 +30,7 @@ export async function testDatabase({ template, allowOpenConnections = false }: T
   await administer(server, (client) => client.query(`create database ${name}${source === undefined ? '' : ` template ${source}`}`))
   return {
     url: withDatabase(server, name),
+    execute: (sql) => administer(withDatabase(server, name), (client) => client.query(sql)),
     [Symbol.asyncDispose]: async () => {
       await administer(server, async (client) => {
         const open = allowOpenConnections ? 0 : await openConnections(client, name)

@@ -1,0 +1,242 @@
+import type { Frontier } from '@warren/frontier'
+import { CrawlError, type UrlOutcome } from '@warren/protocol'
+import { afterEach, expect, test, vi } from 'vitest'
+import { type Scene, startScene } from './scene.ts'
+
+let scene: Scene
+afterEach(async () => {
+  vi.restoreAllMocks()
+  expect(await scene.frontier.accountingGap()).toBe(0)
+  for (const { id } of await scene.frontier.crawls()) expect(await scene.frontier.verify(id)).toEqual([])
+  await scene[Symbol.asyncDispose]()
+})
+
+const A = 'http://a.test'
+const B = 'http://b.test'
+const pages = () => scene.requested.filter((url) => !url.endsWith('/robots.txt')).sort()
+const redirect = (location: string) => ({ status: 301, location })
+const away = () => new CrawlError('ERR_STORE_UNAVAILABLE', 'away')
+async function catalog(frontier: Frontier, crawlId: number) {
+  const { rows } = await frontier.catalog(crawlId, null, 1_000)
+  return rows
+}
+
+test('robots: what its rules forbid is settled as excluded between claim and publish, and never in a visit', async () => {
+  scene = await startScene()
+  const crawl = await scene.crawl([`${A}/`])
+  await scene.answer({
+    [`${A}/robots.txt`]: { text: 'User-agent: *\nDisallow: /no' },
+    [`${A}/`]: { links: [`${A}/1`, `${A}/no/1`, `${A}/no/2`, `${A}/2`] },
+    [`${A}/1`]: 200,
+    [`${A}/2`]: 200,
+  })
+  await scene.ended(crawl)
+  expect(pages()).toEqual([`${A}/`, `${A}/1`, `${A}/2`])
+  expect((await scene.frontier.results(crawl.id)).exclusions).toEqual({ robots: 2 })
+})
+
+test('robots: a visit whose first URLs are all forbidden is refilled until one is allowed', async () => {
+  scene = await startScene({ CLAIM_URLS: 3 })
+  const crawl = await scene.crawl([...Array.from({ length: 20 }, (_, i) => `${A}/no/${i}`), `${A}/yes`])
+  await scene.answer({ [`${A}/robots.txt`]: { text: 'User-agent: *\nDisallow: /no' }, [`${A}/yes`]: 200 })
+  await scene.ended(crawl)
+  expect(pages()).toEqual([`${A}/yes`])
+  expect(scene.visits.map(({ work }) => work.kind)).toEqual(['robots', 'pages'])
+  expect((await scene.frontier.counts(crawl.id)).excluded).toBe(20)
+})
+
+test('robots: a redirect to another host is followed there, and what it says holds for the host that asked', async () => {
+  scene = await startScene()
+  const crawl = await scene.crawl([`${A}/`, `${A}/no`])
+  await scene.answer({
+    [`${A}/robots.txt`]: redirect(`${B}/rules/robots.txt`),
+    [`${B}/rules/robots.txt`]: { text: 'User-agent: *\nDisallow: /no' },
+    [`${A}/`]: 200,
+  })
+  await scene.ended(crawl)
+  expect(scene.visits.map(({ hostKey, work }) => `${work.kind} ${hostKey}`)).toEqual([
+    'robots http://a.test:80',
+    'robots http://b.test:80',
+    'pages http://a.test:80',
+  ])
+  expect(pages()).toEqual([`${A}/`])
+  expect((await scene.frontier.counts(crawl.id)).excluded).toBe(1)
+})
+
+test('redirects: that of a seed widens the scope, that of any other page does not', async () => {
+  scene = await startScene()
+  const crawl = await scene.crawl([`${A}/`, `${A}/moved`])
+  await scene.answer({
+    [`${A}/`]: { links: [`${A}/away`] },
+    [`${A}/away`]: redirect('http://c.test/'),
+    [`${A}/moved`]: redirect(`${B}/`),
+    [`${B}/`]: { links: [`${B}/1`, 'http://c.test/1'] },
+    [`${B}/1`]: 200,
+  })
+  await scene.ended(crawl)
+  expect(pages()).toEqual([`${A}/`, `${A}/away`, `${A}/moved`, `${B}/`, `${B}/1`])
+})
+
+test('redirects: a chain keeps its depth and ends at the limit', async () => {
+  scene = await startScene()
+  const crawl = await scene.crawl([`${A}/`], { maxRedirects: 2, maxDepth: 1 })
+  await scene.answer({
+    [`${A}/`]: { links: [`${A}/r0`] },
+    ...Object.fromEntries(Array.from({ length: 5 }, (_, i) => [`${A}/r${i}`, redirect(`${A}/r${i + 1}`)])),
+  })
+  await scene.ended(crawl)
+  expect(pages()).toEqual([`${A}/`, `${A}/r0`, `${A}/r1`, `${A}/r2`])
+  expect((await catalog(scene.frontier, crawl.id)).map(({ depth }) => depth).sort()).toEqual([0, 1, 1, 1])
+  expect(await scene.metrics()).toMatch(/warren_frontier_rejected_total\{[^}]*reason="chain"[^}]*\} 1/)
+})
+
+test('depth: links beyond the limit are counted, not fetched', async () => {
+  scene = await startScene()
+  const crawl = await scene.crawl([`${A}/0`], { maxDepth: 2 })
+  await scene.answer(Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`${A}/${i}`, { links: [`${A}/${i + 1}`] }])))
+  await scene.ended(crawl)
+  expect(pages()).toEqual([`${A}/0`, `${A}/1`, `${A}/2`])
+  expect(await scene.metrics()).toMatch(/warren_frontier_rejected_total\{[^}]*reason="depth"[^}]*\} 1/)
+})
+
+test('retries: a URL that keeps failing is tried as often as its crawl says, then it has failed', async () => {
+  scene = await startScene()
+  const crawl = await scene.crawl([`${A}/`, `${A}/bad`, `${A}/better`], { maxAttempts: 3 })
+  await scene.answer({ [`${A}/`]: 200, [`${A}/bad`]: 500, [`${A}/better`]: [500, 500, 200] })
+  await scene.ended(crawl)
+  expect(scene.requested.filter((url) => url === `${A}/bad`)).toHaveLength(3)
+  expect((await scene.frontier.results(crawl.id)).failures).toEqual({ 'http-500': 1 })
+  expect(await scene.frontier.counts(crawl.id)).toMatchObject({ done: 2, failed: 1 })
+})
+
+test('429: the host waits, the URL loses no attempt, and what was not requested is given back', async () => {
+  scene = await startScene()
+  const crawl = await scene.crawl([`${A}/1`, `${A}/2`, `${A}/3`], { maxAttempts: 1 })
+  await scene.answer({ [`${A}/1`]: [{ status: 429, retryAfterMs: 1 }, 200], [`${A}/2`]: [503, 503, 200], [`${A}/3`]: 200 })
+  await scene.ended(crawl)
+  expect(await scene.frontier.counts(crawl.id)).toMatchObject({ done: 3, failed: 0 })
+})
+
+test('settle: an outcome that the database refuses is dead-lettered alone; its neighbours of the same commit are settled', async () => {
+  scene = await startScene({ SETTLE_WAIT_MS: 200, SETTLE_CONCURRENCY: 1 })
+  const crawl = await scene.crawl(Array.from({ length: 30 }, (_, i) => `${A}/${i}`))
+  await scene.answer({
+    ...Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`${A}/${i}`, 200])),
+    [`${A}/7`]: { fetchedAt: 'no time' },
+  })
+  await vi.waitFor(async () => expect(await scene.frontier.counts(crawl.id)).toMatchObject({ done: 29, leased: 1, visits: 0 }), 10_000)
+  expect(await scene.broker.depths()).toMatchObject({ dead: 1 })
+  const [dead] = await scene.broker.deadLetters(1)
+  expect(dead).toMatchObject({ queue: 'outcomes', reason: expect.stringMatching(/no time/) })
+})
+
+test('settle: while the database is away outcomes wait, and none is lost', async () => {
+  scene = await startScene()
+  const settle = vi
+    .spyOn(scene.frontier, 'settle')
+    .mockRejectedValueOnce(away())
+    .mockRejectedValueOnce(away())
+    .mockRejectedValueOnce(away())
+  const crawl = await scene.crawl([`${A}/`])
+  await scene.answer({ [`${A}/`]: { links: [`${A}/1`] }, [`${A}/1`]: 200 })
+  await scene.ended(crawl)
+  expect(settle.mock.calls.length).toBeGreaterThan(3)
+  expect(await scene.frontier.counts(crawl.id)).toMatchObject({ done: 2 })
+  expect(await scene.broker.depths()).toMatchObject({ dead: 0, outcomes: 0 })
+})
+
+test('settle: links of a page that came too late are not remembered as known', async () => {
+  scene = await startScene()
+  const publish = scene.broker.publish.bind(scene.broker)
+  let first: UrlOutcome | undefined
+  vi.spyOn(scene.broker, 'publish').mockImplementation(async (message, options) => {
+    if (message.type === 'outcome' && message.of === 'url') {
+      if (message.url.url === `${A}/`) first = message
+      else if (message.url.url === `${A}/1` && first !== undefined) {
+        await publish({ ...first, links: [{ url: `${A}/x`, kind: 'a', nofollow: false }] })
+        await vi.waitFor(async () => expect(await scene.metrics()).toMatch(/warren_frontier_stale_total\{[^}]*\} 1/), 10_000)
+      }
+    }
+    await publish(message, options)
+  })
+  const crawl = await scene.crawl([`${A}/`])
+  await scene.answer({ [`${A}/`]: { links: [`${A}/1`] }, [`${A}/1`]: { links: [`${A}/x`] }, [`${A}/x`]: 200 })
+  await scene.ended(crawl)
+  expect(pages()).toEqual([`${A}/`, `${A}/1`, `${A}/x`])
+})
+
+test('dispatch: without a fetcher nothing is claimed', async () => {
+  scene = await startScene()
+  const looked = vi.spyOn(scene.broker, 'queue')
+  const claimed = vi.spyOn(scene.frontier, 'claim')
+  const crawl = await scene.crawl([`${A}/`])
+  await vi.waitFor(() => expect(looked.mock.calls.length).toBeGreaterThan(2), 10_000)
+  expect(claimed).not.toHaveBeenCalled()
+  await scene.answer({ [`${A}/`]: 200 })
+  await scene.ended(crawl)
+  expect(await scene.frontier.counts(crawl.id)).toMatchObject({ done: 1 })
+})
+
+test('dispatch: a visit that the broker refuses frees its host at once', async () => {
+  scene = await startScene()
+  const publish = scene.broker.publish.bind(scene.broker)
+  let refusals = 3
+  vi.spyOn(scene.broker, 'publish').mockImplementation(async (message, options) => {
+    if (message.type === 'visit' && refusals-- > 0) throw new CrawlError('ERR_BROKER_REFUSED', 'full')
+    await publish(message, options)
+  })
+  const crawl = await scene.crawl([`${A}/`])
+  await scene.answer({ [`${A}/`]: 200 })
+  await scene.ended(crawl) // long before the lease of 75 s
+  expect(await scene.metrics()).toMatch(/warren_coordinator_unpublished_visits_total\{[^}]*\} 3/)
+})
+
+test('dispatch: a visit whose confirm was lost keeps its lease, for it may be on its way', async () => {
+  scene = await startScene()
+  const publish = scene.broker.publish.bind(scene.broker)
+  let losses = 1
+  vi.spyOn(scene.broker, 'publish').mockImplementation(async (message, options) => {
+    if (message.type === 'visit' && losses-- > 0) throw new CrawlError('ERR_BROKER_UNAVAILABLE', 'gone')
+    await publish(message, options)
+  })
+  const release = vi.spyOn(scene.frontier, 'release')
+  const crawl = await scene.crawl([`${A}/`, `${B}/`])
+  await scene.answer({ [`${A}/`]: 200, [`${B}/`]: 200 })
+  await vi.waitFor(async () => expect(await scene.frontier.counts(crawl.id)).toMatchObject({ done: 1, visits: 1 }), 10_000)
+  expect(release).not.toHaveBeenCalled()
+})
+
+test('dispatch: a visit that cannot be prepared is released, and the others of its claim go out', async () => {
+  scene = await startScene({ CLAIM_URLS: 2 })
+  vi.spyOn(scene.frontier, 'refill').mockRejectedValueOnce(away())
+  vi.spyOn(scene.frontier, 'release').mockRejectedValueOnce(away())
+  const crawl = await scene.crawl([`${A}/no/1`, `${A}/no/2`, `${A}/no/3`, `${A}/yes`, `${B}/`])
+  await scene.answer({ [`${A}/robots.txt`]: { text: 'User-agent: *\nDisallow: /no' }, [`${A}/yes`]: 200, [`${B}/`]: 200 })
+  await scene.ended(crawl)
+  expect(await scene.frontier.counts(crawl.id)).toMatchObject({ done: 2, excluded: 3 })
+})
+
+test('control: fetchers hear of a new crawl before its first visit, and of a pause at once', async () => {
+  scene = await startScene({ CONTROL_MS: 60_000 })
+  const heard: string[] = []
+  await using _feed = await scene.broker.onControl(({ crawls }) => void heard.push(crawls.map(({ state }) => state).join()))
+  const seen: string[] = []
+  await scene.broker.consume('visits', { prefetch: 1 }, async () => {
+    seen.push(heard.at(-1) ?? '')
+    return 'ack'
+  })
+  const crawl = await scene.crawl([`${A}/`])
+  await vi.waitFor(() => expect(seen).toEqual(['running']), 10_000)
+  await scene.frontier.transition(crawl.id, 'pause')
+  await vi.waitFor(() => expect(heard.at(-1)).toBe('paused'), 10_000)
+})
+
+test('a failed read of the database ends no coordinator', async () => {
+  scene = await startScene()
+  for (const call of ['roots', 'crawls', 'totals', 'claim', 'advance', 'expire', 'giveUpStep'] as const)
+    vi.spyOn(scene.frontier, call).mockRejectedValueOnce(away())
+  const crawl = await scene.crawl([`${A}/`])
+  await scene.answer({ [`${A}/`]: 200 })
+  await scene.ended(crawl)
+  expect(await scene.frontier.counts(crawl.id)).toMatchObject({ done: 1 })
+})

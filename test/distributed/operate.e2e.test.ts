@@ -1,0 +1,166 @@
+import { duplicates, startWeb, tcpProxy, testDatabase, testVhost, type Web } from '@warren/testkit'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { type Cluster, catalogUrls, startCluster } from '../support/cluster.ts'
+import { eventually, warren } from '../support/warren.ts'
+
+const stack = new AsyncDisposableStack()
+let cluster: Cluster
+let database: Awaited<ReturnType<typeof tcpProxy>>
+let broker: Awaited<ReturnType<typeof tcpProxy>>
+
+/** The same address, through a proxy that can fail. */
+async function through(address: string) {
+  const url = new URL(address)
+  const proxy = stack.use(await tcpProxy({ target: { host: url.hostname, port: Number(url.port) } }))
+  url.port = String(proxy.port)
+  return { proxy, url: url.href }
+}
+
+beforeAll(async () => {
+  const [testDb, vhost] = [stack.use(await testDatabase({ allowOpenConnections: true })), stack.use(await testVhost())]
+  const [toDatabase, toBroker] = [await through(testDb.url), await through(vhost.url)]
+  database = toDatabase.proxy
+  broker = toBroker.proxy
+  cluster = stack.use(
+    await startCluster({
+      databaseUrl: testDb.url,
+      amqpUrl: vhost.url,
+      roleUrls: { DATABASE_URL: toDatabase.url, AMQP_URL: toBroker.url },
+      coordinators: 2,
+      fetchers: 2,
+      parsers: 2,
+      // Short leases: a host rests for the run time after a visit that was delivered twice, and for a lease after one that was lost.
+      settings: { VISIT_QUEUE_MS: '5000', VISIT_RUN_MS: '11000', LEASE_MARGIN_MS: '4000' },
+    }),
+  )
+})
+afterAll(() => stack.disposeAsync())
+
+afterEach(async () => {
+  expect(await cluster.frontier.accountingGap()).toBe(0)
+  for (const crawl of await cluster.frontier.crawls()) expect(await cluster.frontier.verify(crawl.id)).toEqual([])
+  expect((await cluster.broker.depths()).dead).toBe(0)
+})
+
+const web = (): Promise<Web> => startWeb({ hosts: 6, pagesPerHost: 10, specials: 0 })
+const seed = (name: string, web: Web, delay = '100ms') =>
+  cluster.seed(name, [String(web.roots[0]), '--scope', 'any', '--delay', delay, '--allow-address', '127.0.0.0/8'])
+const operate = async (...args: string[]): Promise<string> => {
+  const { code, stdout, stderr } = await warren(args, { env: cluster.env })
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${stderr}`)
+  return stdout
+}
+const expired = async (): Promise<number> => {
+  const texts = await Promise.all(cluster.of('coordinator').map((role) => role.metrics()))
+  return texts.reduce((sum, text) => sum + Number(/^warren_frontier_leases_expired_total\{[^}]*\} (\d+)/m.exec(text)?.[1]), 0)
+}
+
+test('a pause reaches working fetchers within a second, and a resumed crawl ends whole', async () => {
+  await using pages = await web()
+  const crawl = await seed('paused', pages, '1s')
+  await pages.reached(15)
+  expect(await operate('pause', 'paused')).toBe('paused: running -> paused\n')
+  const pausedAt = performance.now()
+  await eventually(
+    () => cluster.frontier.counts(crawl.id),
+    ({ leased, visits }) => leased === 0 && visits === 0,
+  )
+  const before = await pages.log()
+  expect(before.filter((record) => record.startMs > pausedAt + 1_000)).toEqual([])
+  expect(before.length).toBeLessThan(pages.expected().answered.size)
+  expect(await operate('status', 'paused')).toMatch(/paused +paused/)
+  expect((await pages.log()).length).toBe(before.length)
+  await seed('paused', pages, '50ms') // the same seed again: nothing new, but for the delay
+  await operate('resume', 'paused')
+  await cluster.completed(crawl)
+  expect((await catalogUrls(cluster.frontier, crawl.id)).sort()).toEqual([...pages.expected().answered].sort())
+  expect(duplicates(await pages.log())).toEqual([])
+  expect(await expired()).toBe(0)
+})
+
+test('a cancelled crawl ends at once: nothing more is fetched, what was queued is excluded', async () => {
+  await using pages = await web()
+  const crawl = await seed('cancelled', pages, '1s')
+  await pages.reached(15)
+  await operate('cancel', 'cancelled')
+  const cancelledAt = performance.now()
+  const counts = await cluster.completed(crawl)
+  expect(counts).toMatchObject({ queued: 0, leased: 0, visits: 0 })
+  expect(counts.excluded).toBeGreaterThan(0)
+  const log = await pages.log()
+  expect(log.filter((record) => record.startMs > cancelledAt + 1_000)).toEqual([])
+  expect(log.length).toBeLessThan(pages.expected().answered.size)
+  expect((await cluster.frontier.crawl(crawl.id))?.state).toBe('cancelled')
+})
+
+test('SIGTERM drains each role: it ends with 0, gives back what it did not request, and the others finish', async () => {
+  await using pages = await web()
+  const crawl = await seed('drained', pages, '200ms') // visits of seconds, which the fetcher must not wait for
+  for (const [role, at] of [
+    ['fetcher', 10],
+    ['coordinator', 20],
+    ['parser', 30],
+  ] as const) {
+    await pages.reached(at)
+    const ended = await cluster.of(role)[0]?.stop()
+    expect(ended, role).toMatchObject({ code: 0, signal: null, stderr: '' })
+    expect(ended?.stdout).toContain('"msg":"drained"')
+    expect(ended?.tookMs, role).toBeLessThan(8_000)
+  }
+  expect((await pages.log()).length).toBeLessThan(pages.expected().answered.size)
+  await cluster.completed(crawl)
+  expect((await catalogUrls(cluster.frontier, crawl.id)).sort()).toEqual([...pages.expected().answered].sort())
+  expect(duplicates(await pages.log())).toEqual([])
+  expect(await expired()).toBe(0)
+  await Promise.all((['coordinator', 'fetcher', 'parser'] as const).map((role) => cluster.start(role)))
+})
+
+test('while the database is away the roles wait and say so; a drain does not wait for it; the crawl ends when it is back', async () => {
+  await using pages = await web()
+  const crawl = await seed('no-database', pages)
+  await pages.reached(20)
+  database.refuse()
+  database.cut()
+  const [leaving, staying] = cluster.of('coordinator')
+  expect(
+    await eventually(
+      async () => staying?.readyz(),
+      (answer) => answer?.status === 503,
+    ),
+  ).toMatchObject({
+    body: expect.stringMatching(/Postgres/),
+  })
+  expect(await cluster.of('fetcher')[0]?.readyz()).toMatchObject({ status: 200 })
+  expect(await leaving?.stop()).toMatchObject({ code: 0, stderr: '' })
+  database.accept()
+  await eventually(
+    async () => staying?.readyz(),
+    (answer) => answer?.status === 200,
+  )
+  await cluster.completed(crawl)
+  expect((await catalogUrls(cluster.frontier, crawl.id)).sort()).toEqual([...pages.expected().answered].sort())
+  expect(duplicates(await pages.log())).toEqual([])
+})
+
+test('while the broker is away the roles wait and say so, and the crawl ends when it is back', async () => {
+  await using pages = await web()
+  const crawl = await seed('no-broker', pages)
+  await pages.reached(20)
+  broker.refuse()
+  broker.cut()
+  for (const role of cluster.roles)
+    expect(
+      await eventually(
+        () => role.readyz(),
+        ({ status }) => status === 503,
+      ),
+    ).toMatchObject({ body: expect.stringMatching(/^broker /) })
+  broker.accept()
+  for (const role of cluster.roles)
+    await eventually(
+      () => role.readyz(),
+      ({ status }) => status === 200,
+    )
+  await cluster.completed(crawl, 120_000)
+  expect((await catalogUrls(cluster.frontier, crawl.id)).sort()).toEqual([...pages.expected().answered].sort())
+})
