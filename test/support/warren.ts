@@ -18,6 +18,10 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string
   readonly stdin?: string
+  /** Whom it runs as, instead of us; only root may say so. */
+  readonly account?: { readonly uid: number; readonly gid: number }
+  /** The checkout to run from; default: this one. */
+  readonly checkout?: string
 }
 
 /** A running `warren`, as an operator starts it. Disposing it kills what is left of it. */
@@ -29,7 +33,9 @@ export class WarrenProcess implements AsyncDisposable {
 
   constructor(args: readonly string[], options: RunOptions = {}) {
     // A process group of its own, so that a test can deliver a Ctrl-C as a terminal does.
-    this.child = spawn(process.execPath, [COMMAND, ...args], {
+    const command = options.checkout === undefined ? COMMAND : join(options.checkout, 'packages/cli/bin/warren.cjs')
+    this.child = spawn(process.execPath, [command, ...args], {
+      ...options.account,
       cwd: options.cwd,
       env: { ...process.env, NO_COLOR: '1', WARREN_TESTKIT: undefined, ...options.env },
       stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],

@@ -45,15 +45,18 @@ export function addCrawlCommand(program: Command, shutdown: ShutdownScope, exit:
       .description('crawl into files in this process, with nothing else installed')
       .argument('[URL...]', 'where to start; without any, a demo site on loopback'),
   )
-    .option('--out <DIR>', 'where the files go, and where a crawl resumes (default ./warren-out/<host>)')
+    .optionsGroup('Speed:')
     .option('--concurrency <N>', 'requests in flight in all (default 64)', argument(parseCount(1, 10_000)))
     .option('--rate <N/s>', 'receive at most N bytes a second: 500KB/s, 5MB/s', argument(parseRate))
     .option(
       '--retry-delay <D>',
-      'wait about D before the first retry of a URL or host that failed, then twice that, and so on',
+      'wait about D before the first retry of a URL or host that failed, then twice that, and so on (default 5s)',
       argument(parseDuration),
     )
+    .optionsGroup('Output:')
+    .option('--out <DIR>', 'where the files go, and where a crawl resumes (default ./warren-out/<host of the first seed>)')
     .option('--again', 'crawl anew where a crawl has finished; its pages.jsonl is kept under another name')
+    .optionsGroup('Options:')
     .addHelpText(
       'after',
       `
@@ -63,7 +66,8 @@ Examples:
   warren crawl --seeds urls.txt --scope domain --max-depth 2 --out ./result --contact you@example.org
   warren crawl http://localhost:8080 --allow-address 127.0.0.1/32 --delay 0
 
-The same command again resumes an unfinished crawl. Ctrl-C finishes what is in flight and stops; a second one stops at once.`,
+The result is DIR/pages.jsonl, a line of JSON for each URL that was answered. The same command again resumes an unfinished
+crawl. Ctrl-C finishes what is in flight and stops; a second one stops at once. Guide: docs/crawl.md, exit codes: docs/exit-codes.md`,
     )
     .action(async (urls: string[], options: EmbeddedOptions) => exit(await crawl(urls, options, shutdown)))
 }
@@ -93,7 +97,7 @@ async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown
   const checked = isNew ? await check(applyOptions(base, wanted)) : undefined
   await using out = await OutFolder.open(folder)
   if (demo !== undefined) announceDemo(demo)
-  if (isAnew) await out.startAnew()
+  if (isAnew) await out.startAnew({ keepPages: demo === undefined })
 
   const logger = createLogger({ role: 'crawl', level: 'info', destination: out.openLog() })
   await using postgres = await startPostgres({ dir: out.postgresDir, logger }, { signal: shutdown.aborted })

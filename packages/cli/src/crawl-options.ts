@@ -44,27 +44,36 @@ const collect =
 /** Adds the options that describe a crawl; `crawl` and `seed` share them. */
 export function withCrawlOptions(command: Command): Command {
   return command
+    .configureHelp({ optionDescription: ({ description }) => description }) // which names the default and the choices where there are any
+    .optionsGroup('What to crawl:')
     .option('--seeds <FILE>', 'read seeds from FILE, one URL a line; - reads standard input; repeatable', collect(String), [])
-    .option('--max-pages <N>', 'at most N URLs with a final answer', argument(parseCount(1)))
+    .addOption(
+      new Option(
+        '--scope <SCOPE>',
+        'follow links on the same host, registrable domain, folder (prefix), or any (default host, that of each seed)',
+      ).choices(scopeKind.options),
+    )
+    .option('--include <RE>', 'only URLs in which the RE2 expression RE is found; repeatable', collect(expression), [])
+    .option('--exclude <RE>', 'no URL in which RE is found, seeds too; wins over --include; repeatable', collect(expression), [])
+    .optionsGroup('Limits:')
+    .option('--max-pages <N>', 'exactly N URLs with an answer, if there are as many', argument(parseCount(1)))
     .option('--max-depth <N>', 'at most N links away from a seed (default 20)', argument(parseCount(0, 100_000)))
     .addOption(
       new Option(
         '--depth-order <ORDER>',
-        'level: a depth waits for the one above it; loose: it does not (default: level with --max-depth)',
+        'level: a depth waits for the one above it; loose: it does not (default level with --max-depth)',
       ).choices(['level', 'loose']),
     )
     .option('--max-time <D>', 'fetch for at most D: 30s, 10m, 2h', argument(parseDuration))
     .option('--max-bytes <N>', 'stop taking URLs after N bytes of bodies: 500MB, 2GB', argument(parseBytes))
     .option('--max-body <N>', 'cut a body after N bytes, decoded (default 10MiB)', argument(parseBytes))
-    .addOption(
-      new Option('--scope <SCOPE>', 'follow links on the same host, registrable domain, folder (prefix), or any (default host)').choices(
-        scopeKind.options,
-      ),
-    )
-    .option('--include <RE>', 'only URLs that match the RE2 expression RE; repeatable', collect(expression), [])
-    .option('--exclude <RE>', 'no URL that matches RE, seeds too; wins over --include; repeatable', collect(expression), [])
+    .optionsGroup('How politely:')
     .option('--delay <D>', 'least time between two requests to a host: 1s, 100ms, 0 (default 1s)', argument(parseDuration))
     .option('--host-concurrency <N>', 'requests in flight to one host (default 1)', argument(parseCount(1, 256)))
+    .option('--contact <URL|MAIL>', 'how site owners reach you; sent with every request, needed for public addresses', argument(contact))
+    .option('--user-agent <NAME/VERSION>', 'product to name instead of Warren; the contact is added', argument(product))
+    .option('--give-up <D>', 'give up a host that gave no usable answer for D, and for some tries', argument(parseDuration))
+    .optionsGroup('Network:')
     .option(
       '--allow-address <CIDR>',
       'also dial these addresses, which are not public: 127.0.0.1/32, 10.0.0.0/8; repeatable',
@@ -72,9 +81,7 @@ export function withCrawlOptions(command: Command): Command {
       [],
     )
     .option('--resolve <HOST:ADDR>', 'dial ADDR for HOST instead of asking DNS; repeatable', resolution, {})
-    .option('--contact <URL|MAIL>', 'how site owners reach you; sent with every request, needed for public addresses', argument(contact))
-    .option('--give-up <D>', 'give up a host that gave no usable answer for D', argument(parseDuration))
-    .option('--user-agent <NAME/VERSION>', 'product to name instead of Warren; the contact is added', argument(product))
+    .optionsGroup('Options:')
 }
 
 function expression(text: string): string {

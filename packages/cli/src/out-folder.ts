@@ -76,9 +76,12 @@ export class OutFolder implements AsyncDisposable {
     }
   }
 
-  /** Clears the way for a new crawl: the old pages are kept under the time of their end, the old database goes. */
-  async startAnew(): Promise<void> {
-    await this.setPagesAside()
+  /** Clears the way for a new crawl: the old pages are kept under the time of their end if they are worth it, the old database goes. */
+  async startAnew({ keepPages = true }: { readonly keepPages?: boolean } = {}): Promise<void> {
+    if (keepPages) await this.setPagesAside()
+    else
+      for (const name of ['pages.jsonl', 'summary.json', 'pages.cursor.json', 'warren.log'])
+        await rm(join(this.path, name), { force: true })
     if (await this.hasCrawl()) await removePostgres(this.postgresDir)
   }
 

@@ -1,4 +1,4 @@
-import type { Counts, Frontier } from '@warren/frontier'
+import type { Counts, Frontier, Waiting } from '@warren/frontier'
 import { colorsOf } from './colors.ts'
 import { showBytes, showCount, showDuration } from './units.ts'
 
@@ -9,6 +9,19 @@ const PLAIN_MS = 5_000
 const RATE_WINDOW_MS = 5_000
 /** After this long without a new page the line says what the crawl waits for. */
 const QUIET_MS = 1_500
+const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
+const BAR_COLUMNS = 16
+/** A terminal shows a Ctrl-C as ^C; it must not wrap, or the line could not be wiped. */
+const ECHO_COLUMNS = 3
+
+/** Why a host is not visited now. */
+const REASONS: Record<Waiting['reason'], string> = {
+  delay: 'delay',
+  'back-off': 'back-off',
+  robots: 'robots.txt',
+  visit: 'its answer',
+  retry: 'another try',
+}
 
 export interface ProgressDeps {
   readonly frontier: Frontier
@@ -34,6 +47,7 @@ export class Progress implements AsyncDisposable {
   readonly #samples: Sample[] = []
   readonly #colors: ReturnType<typeof colorsOf>
   #quietSince: number
+  #draws = 0
   #drawing: Promise<void> | undefined
 
   constructor(deps: ProgressDeps) {
@@ -83,27 +97,63 @@ export class Progress implements AsyncDisposable {
       this.#samples.push({ at: this.#now(), counts })
       while (this.#samples.length > 2 && (this.#samples[0]?.at ?? 0) < this.#now() - RATE_WINDOW_MS) this.#samples.shift()
       if (previous === undefined || previous.counts.done !== counts.done) this.#quietSince = this.#now()
-      line = this.#line(counts)
-      if (this.#now() - this.#quietSince > QUIET_MS) line += this.#colors.yellow(await this.#waitsFor())
+      const isQuiet = this.#now() - this.#quietSince > QUIET_MS
+      line = (isQuiet ? await this.#waitLine(counts) : undefined) ?? this.#line(counts)
     } catch {
       line = this.#colors.yellow('the database does not answer; waiting for it') // the roles report the reason in the log
     }
-    if (stream.isTTY) stream.write(`\r\u001b[2K${cut(line, stream.columns - 1)}`)
+    if (stream.isTTY)
+      stream.write(
+        `\r\u001b[2K${cut(`${this.#colors.cyan(SPINNER[this.#draws++ % SPINNER.length] ?? '')} ${line}`, (stream.columns || 80) - ECHO_COLUMNS)}`,
+      )
     else stream.write(`${line}\n`)
   }
 
   #line(counts: Counts): string {
+    const { bold, red } = this.#colors
+    const { maxPages } = this.#deps
     const rate = this.#rate()
     const eta = this.#etaMs(counts, rate)
-    return [
-      `${this.#colors.bold(showCount(counts.done))} pages`,
-      `${rate.toFixed(1)}/s`,
+    return this.#join([
+      maxPages === null
+        ? `${bold(showCount(counts.done))} pages`
+        : `${this.#bar(counts.done / maxPages)}${bold(showCount(counts.done))} of ${showCount(maxPages)} pages`,
+      `${rate.toFixed(rate < 10 ? 1 : 0)}/s`,
       `${showCount(counts.queued + counts.leased)} queued`,
-      counts.failed > 0 ? this.#colors.red(`${showCount(counts.failed)} failed`) : '0 failed',
+      ...(counts.failed > 0 ? [red(`${showCount(counts.failed)} failed`)] : []),
       showBytes(counts.bytes),
       showDuration(this.elapsedMs),
-      ...(eta === undefined ? [] : [`about ${showDuration(eta)} left`]),
-    ].join(this.#colors.dim(' · '))
+      ...(eta === undefined ? [] : [`${showDuration(eta)} left`]),
+    ])
+  }
+
+  /** While nothing comes in: which host is next, why not now, and when; undefined when none is waited for. */
+  async #waitLine(counts: Counts): Promise<string | undefined> {
+    const { bold, yellow } = this.#colors
+    const [host] = await this.#deps.frontier.waiting(this.#deps.crawlId, 1)
+    if (host === undefined) return undefined
+    const name = host.hostKey.replace(/^https?:\/\//, '').replace(/:(80|443)$/, '')
+    const until = new Date(Date.now() + host.dueInMs).toTimeString().slice(0, 8)
+    const when = host.reason === 'visit' ? '' : ` until ${until} (${showDuration(host.dueInMs)})`
+    const why = `${REASONS[host.reason]}${host.detail === '' || host.reason === 'visit' ? '' : `, ${host.detail}`}`
+    return this.#join([
+      `${bold(showCount(counts.done))} pages`,
+      `${showCount(counts.queued + counts.leased)} queued`,
+      ...(counts.failed > 0 ? [`${showCount(counts.failed)} failed`] : []),
+      showDuration(this.elapsedMs),
+      yellow(`waits for ${name}${when}: ${why}`),
+    ])
+  }
+
+  #join(parts: readonly string[]): string {
+    return parts.join(this.#colors.dim(' · '))
+  }
+
+  /** On a terminal only: a plain line is read by programs too. */
+  #bar(share: number): string {
+    if (!this.#deps.stream.isTTY) return ''
+    const full = Math.round(Math.min(1, share) * BAR_COLUMNS)
+    return `${this.#colors.green('━'.repeat(full))}${this.#colors.dim('━'.repeat(BAR_COLUMNS - full))} `
   }
 
   #rate(): number {
@@ -123,13 +173,6 @@ export class Progress implements AsyncDisposable {
           : undefined
         : Math.min(this.#deps.maxPages - counts.done, isSettled ? open : Number.POSITIVE_INFINITY)
     return left === undefined || rate < 0.05 ? undefined : (left * 1_000) / rate
-  }
-
-  async #waitsFor(): Promise<string> {
-    const [host] = await this.#deps.frontier.waiting(this.#deps.crawlId, 1)
-    if (host === undefined) return ''
-    const when = host.dueInMs > 500 ? `, again in ${showDuration(host.dueInMs)}` : ''
-    return `  waits for ${host.hostKey.replace(/^https?:\/\//, '')}: ${host.reason}${host.detail === '' ? '' : ` (${host.detail})`}${when}`
   }
 
   #now(): number {
