@@ -1,3 +1,6 @@
+// Mutants seen failing: claim without demand; a visit that cannot be prepared, or is refused, without release; release after a lost confirm;
+// no refill; known URLs remembered from a stale page; a refused batch dead-lettered whole; a crawl not announced before its first visit, states
+// told only when due; a failed read kept; any redirect widens the scope.
 import type { Frontier } from '@warren/frontier'
 import { CrawlError, type UrlOutcome } from '@warren/protocol'
 import { afterEach, expect, test, vi } from 'vitest'
@@ -37,11 +40,13 @@ test('robots: what its rules forbid is settled as excluded between claim and pub
 
 test('robots: a visit whose first URLs are all forbidden is refilled until one is allowed', async () => {
   scene = await startScene({ CLAIM_URLS: 3 })
+  const release = vi.spyOn(scene.frontier, 'release')
   const crawl = await scene.crawl([...Array.from({ length: 20 }, (_, i) => `${A}/no/${i}`), `${A}/yes`])
   await scene.answer({ [`${A}/robots.txt`]: { text: 'User-agent: *\nDisallow: /no' }, [`${A}/yes`]: 200 })
   await scene.ended(crawl)
   expect(pages()).toEqual([`${A}/yes`])
   expect(scene.visits.map(({ work }) => work.kind)).toEqual(['robots', 'pages'])
+  expect(release).not.toHaveBeenCalled() // one lease did for all of them
   expect((await scene.frontier.counts(crawl.id)).excluded).toBe(20)
 })
 
