@@ -1,5 +1,5 @@
 /** The output folder: finished, resumed with other options, in use. */
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { removePostgres } from '@warren/postgres'
 import { startWeb } from '@warren/testkit'
@@ -51,6 +51,23 @@ describe.concurrent('the output folder', () => {
     expect(strange.stderr).toContain(`Not in this crawl: ${other}; use another --out, or --again`)
     await writeFile(join(out.path, 'summary.json'), '{')
     expectRefusal(await crawl(root, out.path, ...local), 6, /Cannot read .*summary\.json: .*; remove it/)
+  })
+
+  test('whose database was removed says so, and --again makes a new one', async () => {
+    await using web = await startWeb({ hosts: 1, pagesPerHost: 3, specials: 0 })
+    await using out = await crawlFolder()
+    const [root = ''] = web.roots
+    await expectWhole(await crawl(root, out.path, ...FAST), out.path, web)
+    await rm(join(out.path, 'summary.json'))
+    // as root it lies in the cache folder, which may be cleared; else in the folder itself, and is simply made anew
+    const pointer = await readFile(join(out.path, '.warren/postgres/pointer.json'), 'utf8').catch(() => undefined)
+    if (pointer === undefined) await rm(join(out.path, '.warren'), { recursive: true })
+    else {
+      await rm((JSON.parse(pointer) as { home: string }).home, { recursive: true })
+      expectRefusal(await crawl(root, out.path, ...FAST), 6, /its database .* was removed; choose another folder, or remove/)
+    }
+    await expectWhole(await crawl(root, out.path, ...FAST, '--again'), out.path, web)
+    expect((await readdir(out.path)).filter((name) => /^pages-.*\.jsonl$/.test(name))).toHaveLength(1)
   })
 
   test('of an unfinished crawl: another scope or filter is refused, other limits apply, more seeds are added', async () => {

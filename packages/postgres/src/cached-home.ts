@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, link, mkdir, readdir, readFile, realpath, rm, stat } from 'node:fs/promises'
+import { chmod, link, mkdir, readdir, readFile, realpath, rm, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CrawlError } from '@warren/protocol'
 import { cacheFolder } from './cache-folder.ts'
@@ -17,8 +17,9 @@ export async function homeInCache(dir: string): Promise<string> {
   const id = known ?? randomBytes(12).toString('hex')
   const home = join(clusters, id)
   if (known === undefined) {
-    await writeWhole(join(dir, POINTER), `${JSON.stringify({ version: 1, cluster: id, home })}\n`)
+    // In this order: a kill in between leaves an empty home for the sweep, never a pointer to one that cannot be told from a removed one.
     await mkdir(home)
+    await writeWhole(join(dir, POINTER), `${JSON.stringify({ version: 1, cluster: id, home })}\n`)
   }
   if ((await stat(home).catch(unlessMissing)) === undefined) {
     const pointer = join(dir, POINTER)
@@ -43,12 +44,18 @@ export async function pointerIn(dir: string): Promise<string | undefined> {
   throw new CrawlError('ERR_OUTPUT_UNUSABLE', `Cannot read ${join(dir, POINTER)}: it is damaged; choose another folder`)
 }
 
-/** Removes the home that the folder points to, and the pointer. */
+/** Removes the pointer and the home that it points to; what a kill in between leaves is the sweep's. */
 export async function removeFromCache(dir: string): Promise<void> {
   const id = await pointerIn(dir)
   if (id === undefined) return
-  await rm(join(await clustersFolder(), id), { recursive: true, force: true })
   await rm(join(dir, POINTER))
+  await rm(join(await clustersFolder(), id), { recursive: true, force: true })
+}
+
+/** True if the folder points to a home that is no longer there. */
+export async function isHomeGone(dir: string): Promise<boolean> {
+  const id = await pointerIn(dir)
+  return id !== undefined && (await stat(join(await clustersFolder(), id)).catch(unlessMissing)) === undefined
 }
 
 async function clustersFolder(): Promise<string> {
@@ -88,6 +95,9 @@ async function sweep(clusters: string, except: string): Promise<void> {
     if (id === except || !/^[0-9a-f]{24}$/.test(id)) continue
     const home = join(clusters, id)
     const [tied, log] = await Promise.all([stat(join(home, POINTER)).catch(unlessMissing), stat(join(home, 'log')).catch(unlessMissing)])
-    if (tied?.nlink === 1 && log !== undefined && log.mtimeMs < Date.now() - KEEP_MS) await rm(home, { recursive: true, force: true })
+    const before = Date.now() - KEEP_MS
+    if (tied?.nlink === 1 && log !== undefined && log.mtimeMs < before) await rm(home, { recursive: true, force: true })
+    const isEmpty = tied === undefined && log === undefined && (await readdir(home).catch(unlessMissing))?.length === 0
+    if (isEmpty && ((await stat(home).catch(unlessMissing))?.mtimeMs ?? before) < before) await rmdir(home).catch(unlessMissing)
   }
 }

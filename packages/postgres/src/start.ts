@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { CrawlError } from '@warren/protocol'
 import { chooseAccount, spawnAs } from './account.ts'
 import { findBinaries } from './binaries.ts'
+import { isHomeGone } from './cached-home.ts'
 import { type Cluster, placeCluster, removeCluster } from './cluster.ts'
 import { folderFault, logTail, serviceFault } from './fault.ts'
 import { unlessMissing, writeWhole } from './files.ts'
@@ -95,7 +96,7 @@ export async function removePostgres(dir: string): Promise<void> {
   const folder = resolve(dir)
   using _lock = lockFolder(folder)
   const { account, asRoot } = await chooseAccount(join(folder, 'data'))
-  await stopOrphan(await placeCluster(folder, account, asRoot), undefined)
+  if (!asRoot || !(await isHomeGone(folder))) await stopOrphan(await placeCluster(folder, account, asRoot), undefined)
   await removeCluster(folder)
 }
 
