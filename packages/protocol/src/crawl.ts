@@ -69,7 +69,7 @@ export type CrawlConfig = z.infer<typeof crawlConfig>
 export const crawlState = z.enum(['created', 'running', 'paused', 'finishing', 'cancelling', 'completed', 'cancelled', 'failed'])
 export type CrawlState = z.infer<typeof crawlState>
 
-/** Documented defaults of a crawl; see docs/settings.md. */
+/** Documented defaults of a crawl; see docs/crawl.md. */
 export const defaultCrawlConfig = (userAgent: string): CrawlConfig => ({
   scope: 'host',
   include: [],
