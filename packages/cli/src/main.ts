@@ -12,15 +12,14 @@ async function warren(argv: readonly string[], shutdown: ShutdownScope): Promise
   const exit = (value: number) => {
     code = value
   }
-  const program = new Command('warren')
-    .description('A distributed web crawler: polite, durable, fast.')
-    .version(version)
-    .exitOverride()
-    .showHelpAfterError('(--help shows what there is)')
+  const program = new Command('warren').description('A distributed web crawler: polite, durable, fast.').version(version)
   addCrawlCommand(program, shutdown, exit)
   addRoleCommands(program, shutdown, exit)
   addOperateCommands(program, shutdown, exit)
-  for (const command of program.commands) command.exitOverride().showHelpAfterError(`(warren ${command.name()} --help shows what there is)`)
+  for (const command of [program, ...program.commands]) {
+    const path = command === program ? 'warren' : `warren ${command.name()}`
+    command.exitOverride().configureOutput({ outputError: (text, write) => write(usageLine(text, path)) })
+  }
   try {
     await program.parseAsync(argv, { from: 'user' })
   } catch (error) {
@@ -30,5 +29,13 @@ async function warren(argv: readonly string[], shutdown: ShutdownScope): Promise
   }
   return code
 }
+
+/** commander's message, which may be several lines, as the one line of all our errors. */
+const usageLine = (text: string, path: string): string =>
+  `warren: Cannot read the command line: ${text
+    .trim()
+    .replace(/^error: /, '')
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '')}; ${path} --help shows what there is\n`
 
 await runMain((shutdown) => warren(process.argv.slice(2), shutdown))
