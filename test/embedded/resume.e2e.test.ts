@@ -108,6 +108,22 @@ describe.concurrent('after kill -9', () => {
   })
 })
 
+test.concurrent('when its Postgres dies the command ends and says why; the next one goes on', async () => {
+  await using web = await startWeb({ hosts: 2, pagesPerHost: 30, latencyMs: { min: 20, max: 40 } })
+  await using out = await crawlFolder()
+  const [root = ''] = web.roots
+  {
+    await using running = start(root, out.path, ...FAST)
+    await web.reached(20)
+    process.kill(await postgresOf(out.path), 'SIGQUIT')
+    const ended = await running.ended
+    expect(ended.code).toBe(4)
+    expect(ended.stderr).toMatch(/^warren: Cannot keep Postgres running in .*/m)
+    expect(ended.stderr).not.toMatch(/^\s+at /m)
+  }
+  await expectWhole(await crawl(root, out.path, ...FAST), out.path, web)
+})
+
 describe.concurrent('after Ctrl-C', () => {
   test('what is in flight is finished and kept, and the same command goes on from there', async () => {
     await using web = await startWeb({ hosts: 3, pagesPerHost: 25, latencyMs: { min: 30, max: 60 } })

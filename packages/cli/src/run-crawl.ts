@@ -31,7 +31,9 @@ export async function runUntilEnded(deps: RunDeps, shutdown: ShutdownScope): Pro
   shutdown.aborted.addEventListener('abort', () => roles.abort(shutdown.aborted.reason), listening)
   if (shutdown.draining.aborted) deps.onDrain()
   else shutdown.draining.addEventListener('abort', deps.onDrain, listening)
+  let gone: CrawlError | undefined
   const lost = deps.databaseFailed.then((error) => {
+    gone = error
     stopped.abort(error)
     roles.abort(error)
     return error
@@ -43,11 +45,12 @@ export async function runUntilEnded(deps: RunDeps, shutdown: ShutdownScope): Pro
     const state = await watching
     roles.drain()
     await running
+    if (gone !== undefined) throw gone // roles that were aborted may end without a word
     return state
   } catch (error) {
     roles.drain(error)
     await running.catch(() => {}) // the first error is the one that tells
-    throw isStoreUnavailable(error) ? await Promise.race([lost, sleep(LAST_WORDS_MS).then(() => error)]) : error
+    throw gone !== undefined || isStoreUnavailable(error) ? await Promise.race([lost, sleep(LAST_WORDS_MS).then(() => error)]) : error
   }
 }
 
