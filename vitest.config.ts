@@ -43,7 +43,7 @@ export default defineConfig({
           exclude: ['test/long/**', '**/node_modules/**'],
           testTimeout: 180_000,
           hookTimeout: SERVICE_START_MS,
-          maxWorkers: 1,
+          maxWorkers: 2,
           sequence: { groupOrder: 3 },
         },
       },
