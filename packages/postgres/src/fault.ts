@@ -30,8 +30,12 @@ export function folderFault(path: string, cause: unknown): unknown {
   return new CrawlError('ERR_OUTPUT_UNUSABLE', `Cannot use ${path}: ${REMEDIES[errno] ?? errno}`, { cause })
 }
 
-/** The error for a Postgres program that ended: what it said last, and what to do about it. */
-export function serviceFault(what: string, dir: string, said: string, cause?: unknown): CrawlError {
+const START_ANEW = 'its last words are below; move the folder away to start anew, or give the URL of a Postgres of your own'
+/** For a Postgres that had started, and was killed or crashed: its data replays itself. */
+export const START_AGAIN = 'it was killed or crashed; start again, and it goes on from there; its last words are below'
+
+/** The error for a Postgres program that ended: what it said last, and what to do about it; `remedy` when its words say nothing better. */
+export function serviceFault(what: string, dir: string, said: string, cause?: unknown, remedy = START_ANEW): CrawlError {
   const options = cause === undefined ? undefined : { cause }
   const tail = said.trim().split('\n').slice(-TAIL_LINES).join('\n  ')
   const lines = tail === '' ? '' : `\n  ${tail}`
@@ -42,10 +46,10 @@ export function serviceFault(what: string, dir: string, said: string, cause?: un
       options,
     )
   }
-  return new CrawlError('ERR_SERVICE_START', `Cannot ${what} in ${dir}: ${remedyFor(said)}${lines}`, options)
+  return new CrawlError('ERR_SERVICE_START', `Cannot ${what} in ${dir}: ${remedyFor(said) ?? remedy}${lines}`, options)
 }
 
-function remedyFor(said: string): string {
+function remedyFor(said: string): string | undefined {
   if (/error while loading shared libraries|not found \(required by/.test(said))
     return 'a system library is missing; install it, or give the URL of a Postgres of your own'
   if (/could not (create|map|resize).*shared memory|Cannot allocate memory/i.test(said))
@@ -59,7 +63,7 @@ function remedyFor(said: string): string {
     )
   )
     return 'its data is damaged; move the folder away and start anew'
-  return 'its last words are below; move the folder away to start anew, or give the URL of a Postgres of your own'
+  return undefined
 }
 
 /** The last lines of a log file; empty when there is none. */

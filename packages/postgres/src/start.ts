@@ -10,7 +10,7 @@ import { chooseAccount, spawnAs } from './account.ts'
 import { findBinaries } from './binaries.ts'
 import { isHomeGone } from './cached-home.ts'
 import { type Cluster, placeCluster, removeCluster } from './cluster.ts'
-import { folderFault, logTail, serviceFault } from './fault.ts'
+import { folderFault, logTail, START_AGAIN, serviceFault } from './fault.ts'
 import { unlessMissing, writeWhole } from './files.ts'
 import { lockFolder } from './folder-lock.ts'
 import { Guard } from './guard.ts'
@@ -75,7 +75,7 @@ export async function startPostgres(options: PostgresOptions, { signal }: { sign
   const owned = stack.move()
   const { promise: failed, resolve: fail } = Promise.withResolvers<CrawlError>()
   const onExit = async (): Promise<void> =>
-    fail(serviceFault('keep Postgres running', cluster.home, await logTail(join(cluster.home, 'log'))))
+    fail(serviceFault('keep Postgres running', cluster.home, await logTail(join(cluster.home, 'log')), undefined, START_AGAIN))
   child.once('exit', onExit)
   return {
     url: `postgres://${ROLE}:${password}@127.0.0.1:${port}/postgres`,
