@@ -136,7 +136,7 @@ describe('what an operator types', () => {
       [
         ['not a url'],
         ['ftp://127.0.0.1/'],
-        ['https://no-such-name.invalid/'],
+        ['https://no-such-name.invalid/', '--contact', 'a@example.org'],
         ['https://public.test/', '--resolve', 'public.test:8.8.8.8'],
         ['http://127.0.0.1/private', '--exclude', 'private'],
         [],

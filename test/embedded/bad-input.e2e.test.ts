@@ -51,7 +51,7 @@ describe.concurrent('bad input', () => {
 
   test('a name that does not resolve', async () => {
     await using folder = await temporaryFolder()
-    const ended = await warren(['crawl', 'http://no-such-host.invalid/', '--out', join(folder.path, 'out')])
+    const ended = await warren(['crawl', 'http://no-such-host.invalid/', '--contact', 'a@example.org', '--out', join(folder.path, 'out')])
     expectRefusal(
       ended,
       7,
