@@ -3,14 +3,13 @@ import { delimiter, join } from 'node:path'
 
 export const root: string = join(import.meta.dirname, '..')
 
-/** Nothing is reported to anybody, and nothing but this process tree is used: no daemon, no remote cache. */
+/** Nothing is reported to anybody, and nothing but this process tree is used: no remote cache. */
 const quietEnvironment: NodeJS.ProcessEnv = {
   ...process.env,
   PATH: `${join(root, 'node_modules', '.bin')}${delimiter}${process.env['PATH'] ?? ''}`,
   TURBO_TELEMETRY_DISABLED: '1',
   DO_NOT_TRACK: '1',
   TURBO_NO_UPDATE_NOTIFIER: '1',
-  TURBO_DAEMON: 'false',
   npm_config_loglevel: 'silent', // a failed task says what failed; npm has nothing to add
 }
 
