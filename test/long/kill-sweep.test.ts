@@ -1,6 +1,6 @@
 /** Kills an embedded crawl at every stage of its life, by time and by requests, each time on a fresh web; `npm run test:long`. */
 import { startWeb } from '@warren/testkit'
-import { expect, test } from 'vitest'
+import { test } from 'vitest'
 import { crawl, crawlFolder, expectWhole, FAST } from '../embedded/support.ts'
 import { WarrenProcess } from '../support/warren.ts'
 
