@@ -1,6 +1,6 @@
 // Mutants seen failing: claim without demand; a visit that cannot be prepared, or is refused, without release; release after a lost confirm;
 // no refill; known URLs remembered from a stale page; a refused batch dead-lettered whole; a crawl not announced before its first visit, states
-// told only when due; a failed read kept; any redirect widens the scope.
+// told only when due; a failed read kept; any redirect widens the scope; the window not looked at, for visits or for URLs.
 import type { Frontier } from '@warren/frontier'
 import { CrawlError, type UrlOutcome } from '@warren/protocol'
 import { afterEach, expect, test, vi } from 'vitest'
@@ -180,6 +180,28 @@ test('dispatch: without a fetcher nothing is claimed', async () => {
   await scene.answer({ [`${A}/`]: 200 })
   await scene.ended(crawl)
   expect(await scene.frontier.counts(crawl.id)).toMatchObject({ done: 1 })
+})
+
+test('dispatch: no more visits are open and no more URLs leased than the window has room for', async () => {
+  scene = await startScene({ WINDOW_VISITS: 2, WINDOW_URLS: 5 })
+  const open: number[] = []
+  const leased: number[] = []
+  const claim = scene.frontier.claim.bind(scene.frontier)
+  vi.spyOn(scene.frontier, 'claim').mockImplementation(async (options) => {
+    const visits = await claim(options)
+    const totals = await scene.frontier.totals()
+    open.push(totals.openVisits)
+    leased.push(totals.leased)
+    return visits
+  })
+  const urls = Array.from({ length: 24 }, (_, i) => `http://h${i % 6}.test/${i}`)
+  const crawl = await scene.crawl(urls, { scope: 'any' })
+  await scene.answer(Object.fromEntries(urls.map((url) => [url, 200])))
+  await scene.ended(crawl)
+  expect(pages().sort()).toEqual([...urls].sort())
+  expect(Math.max(...open)).toBe(2)
+  expect(Math.max(...leased)).toBeGreaterThan(1)
+  expect(Math.max(...leased)).toBeLessThanOrEqual(5)
 })
 
 test('dispatch: a visit that the broker refuses frees its host at once', async () => {
