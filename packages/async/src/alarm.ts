@@ -5,33 +5,22 @@ export class Alarm {
   readonly #clock: Clock
   readonly #ring: () => void
   #at: number | undefined
-  #sleeping: AbortController | undefined
+  #unschedule: (() => void) | undefined
 
   constructor(clock: Clock, ring: () => void) {
     this.#clock = clock
-    this.#ring = ring
+    this.#ring = () => {
+      this.#at = undefined
+      this.#unschedule = undefined
+      ring()
+    }
   }
 
   /** `undefined` silences it. */
   set(at: number | undefined): void {
     if (at === this.#at) return
-    this.#sleeping?.abort('moved')
-    this.#sleeping = undefined
+    this.#unschedule?.()
     this.#at = at
-    if (at !== undefined) void this.#sleep(at)
-  }
-
-  async #sleep(at: number): Promise<void> {
-    const sleeping = new AbortController()
-    this.#sleeping = sleeping
-    try {
-      await this.#clock.sleep(Math.max(0, at - this.#clock.now()), { signal: sleeping.signal })
-    } catch {
-      return // moved
-    }
-    if (this.#sleeping !== sleeping) return // moved in the turn in which it woke
-    this.#at = undefined
-    this.#sleeping = undefined
-    this.#ring()
+    this.#unschedule = at === undefined ? undefined : this.#clock.schedule(Math.max(0, at - this.#clock.now()), this.#ring)
   }
 }

@@ -35,7 +35,7 @@ export class Batcher<T, R> implements AsyncDisposable {
   readonly #waiting = new WaitQueue<Entry<T>, R>()
   readonly #flushes = new Set<Promise<void>>()
   readonly #signal: AbortSignal
-  readonly #unlink: () => void
+  readonly #link: Disposable
   #closed = false
 
   /** Errors: RangeError for bad numbers. */
@@ -49,7 +49,7 @@ export class Batcher<T, R> implements AsyncDisposable {
     this.#clock = clock
     this.#alarm = new Alarm(clock, () => this.#serve())
     this.#signal = signal ?? new AbortController().signal
-    this.#unlink = onAbort(signal, (reason) => {
+    this.#link = onAbort(signal, (reason) => {
       this.#alarm.set(undefined)
       this.#waiting.rejectAll(reason)
     })
@@ -74,7 +74,7 @@ export class Batcher<T, R> implements AsyncDisposable {
     this.#closed = true
     this.#serve()
     while (this.#flushes.size > 0) await Promise.all(this.#flushes)
-    this.#unlink()
+    this.#link[Symbol.dispose]()
   }
 
   #serve(): void {

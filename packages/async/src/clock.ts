@@ -1,95 +1,101 @@
-import type { Waiting } from './abort.ts'
+import { onAbort, type Waiting } from './abort.ts'
 import { checkMs } from './check.ts'
-import { WaitQueue } from './wait-queue.ts'
+import { Heap } from './heap.ts'
 import { macrotask } from './yield.ts'
 
-/** Time as a parameter: monotonic milliseconds, and a way to wait for them. */
+/** Time as a parameter: monotonic milliseconds, and a way to be called when some have passed. */
 export interface Clock {
   now(): number
-  /** Cancel safety: yes; its timer is gone. Errors: RangeError unless `ms` is a finite number >= 0. */
-  sleep(ms: number, options?: Waiting): Promise<void>
+  /** Calls `ring` once, not before `ms` (finite, >= 0) have passed, in a later turn. The returned function takes it back. */
+  schedule(ms: number, ring: () => void): () => void
 }
 
-/** setTimeout fires at once above 2^31 - 1 ms (24.8 days), so a longer sleep is made of several. */
+/** setTimeout fires at once above 2^31 - 1 ms (24.8 days), so a longer wait is made of several. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-/** `performance.now()` and timers. A sleep never ends early, which a bare setTimeout does by up to a millisecond. */
+/** `performance.now()` and timers. It never rings early, which a bare setTimeout does by up to a millisecond. */
 export const systemClock: Clock = {
   now: () => performance.now(),
-  sleep: (ms, { signal } = {}) =>
-    new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason)
-      checkMs('ms', ms)
-      const due = performance.now() + ms
-      let timer: ReturnType<typeof setTimeout>
-      const cancel = () => {
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', cancel)
-        reject(signal?.reason)
-      }
-      const wake = () => {
-        const leftMs = due - performance.now()
-        if (leftMs > 0) return arm(leftMs)
-        signal?.removeEventListener('abort', cancel)
-        resolve()
-      }
-      const arm = (leftMs: number) => {
-        timer = setTimeout(wake, Math.min(Math.ceil(leftMs), LONGEST_TIMER_MS))
-      }
-      signal?.addEventListener('abort', cancel)
-      arm(ms)
-    }),
+  schedule(ms, ring) {
+    const due = performance.now() + ms
+    let timer: ReturnType<typeof setTimeout>
+    const wake = () => {
+      const leftMs = due - performance.now()
+      if (leftMs > 0) arm(leftMs)
+      else ring()
+    }
+    const arm = (leftMs: number) => {
+      timer = setTimeout(wake, Math.min(Math.ceil(leftMs), LONGEST_TIMER_MS))
+    }
+    arm(ms)
+    return () => clearTimeout(timer)
+  },
 }
 
 /**
  * Waits at least `ms` milliseconds, in a later turn of the event loop also when `ms` is 0.
- * Cancel safety: yes. Errors: RangeError unless `ms` is a finite number >= 0.
+ * Cancel safety: yes; its timer is gone. Errors: RangeError unless `ms` is a finite number >= 0.
  */
 export function sleep(ms: number, { signal, clock = systemClock }: Waiting & { clock?: Clock | undefined } = {}): Promise<void> {
-  return clock.sleep(ms, { signal })
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason)
+    checkMs('ms', ms)
+    if (signal === undefined) return void clock.schedule(ms, resolve)
+    const unschedule = clock.schedule(ms, () => {
+      link[Symbol.dispose]()
+      resolve()
+    })
+    const link = onAbort(signal, (reason) => {
+      unschedule()
+      reject(reason)
+    })
+  })
 }
 
 /** A clock that stands still until a test advances it. */
 export class ManualClock implements Clock {
   #now = 0
-  readonly #sleepers = new WaitQueue<number, void>()
+  #timers = 0
+  readonly #alarms = new Heap<{ ring: (() => void) | undefined }>()
 
   now(): number {
     return this.#now
   }
 
-  /** How many sleeps are under way. */
-  get sleeping(): number {
-    return this.#sleepers.size
+  /** How many calls are scheduled. */
+  get timers(): number {
+    return this.#timers
   }
 
-  async sleep(ms: number, { signal }: Waiting = {}): Promise<void> {
-    signal?.throwIfAborted()
-    checkMs('ms', ms)
-    await this.#sleepers.wait(this.#now + ms, signal)
+  schedule(ms: number, ring: () => void): () => void {
+    const alarm: { ring: (() => void) | undefined } = { ring }
+    this.#alarms.push(this.#now + ms, alarm)
+    this.#timers++
+    return () => {
+      if (alarm.ring !== undefined) this.#timers--
+      alarm.ring = undefined
+    }
   }
 
   /**
-   * Moves time on by `ms`, sleep by sleep in the order they are due, and lets everything that a sleep wakes run
-   * (promises, not I/O) before the next one: who sleeps again within the span is woken within it.
+   * Moves time on by `ms`, alarm by alarm in the order they are due, and lets everything that one sets off run (promises, not
+   * I/O) before the next: what is scheduled anew within the span rings within it. Errors: RangeError as `sleep`.
    */
   async advance(ms: number): Promise<void> {
     checkMs('ms', ms)
     const until = this.#now + ms
     await macrotask()
-    for (let due = this.#earliest(until); due !== undefined; due = this.#earliest(until)) {
-      this.#now = Math.max(this.#now, due.want)
-      due.resolve()
+    for (let head = this.#alarms.head; head !== undefined && head.at <= until; head = this.#alarms.head) {
+      this.#alarms.pop()
+      const { ring } = head.item
+      if (ring === undefined) continue
+      head.item.ring = undefined
+      this.#timers--
+      this.#now = Math.max(this.#now, head.at)
+      ring()
       await macrotask()
     }
     this.#now = until
     await macrotask()
-  }
-
-  #earliest(until: number) {
-    let earliest = this.#sleepers.head
-    for (let waiter = earliest?.next; waiter !== undefined; waiter = waiter.next)
-      if (earliest === undefined || waiter.want < earliest.want) earliest = waiter
-    return earliest !== undefined && earliest.want <= until ? earliest : undefined
   }
 }

@@ -1,4 +1,4 @@
-export type { Waiting } from './abort.ts'
+export { onAbort, type Waiting, whenAborted } from './abort.ts'
 export { Batcher, type BatcherOptions } from './batcher.ts'
 export { ChannelClosedError, channel, type Receiver, type Sender } from './channel.ts'
 export { type Clock, ManualClock, sleep, systemClock } from './clock.ts'

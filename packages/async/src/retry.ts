@@ -1,6 +1,6 @@
 import type { Waiting } from './abort.ts'
 import { checkCount, checkMs } from './check.ts'
-import { type Clock, systemClock } from './clock.ts'
+import { type Clock, sleep, systemClock } from './clock.ts'
 import { withTimeout } from './timeout.ts'
 
 export interface BackoffOptions {
@@ -72,7 +72,7 @@ async function tries<T>(
       const delayMs = Math.max(backoffMs(attempt, options), options.retryAfterMs?.(error) ?? 0)
       if (clock.now() + delayMs >= deadline) throw error
       options.onRetry?.(error, { attempt, delayMs })
-      await clock.sleep(delayMs, { signal })
+      await sleep(delayMs, { signal, clock })
     }
   }
 }

@@ -68,7 +68,8 @@ class Race<P> {
   /** Waits on a receiver or a signal; false for a promise factory. */
   wait(name: string, branch: Branch<unknown>): boolean {
     if (branch instanceof AbortSignal) {
-      this.#leave.push(onAbort(branch, (reason) => this.#pick(name, reason)))
+      const link = onAbort(branch, (reason) => this.#pick(name, reason))
+      this.#leave.push(() => link[Symbol.dispose]())
     } else if (selectable in branch) {
       const leave = branch[selectable]({ resolve: (value) => this.#pick(name, value), reject: (reason) => this.#fail(reason) })
       if (leave !== true) this.#leave.push(leave)
@@ -93,7 +94,8 @@ class Race<P> {
   }
 
   cancelOn(signal: AbortSignal | undefined): void {
-    this.#leave.push(onAbort(signal, (reason) => this.#fail(reason)))
+    const link = onAbort(signal, (reason) => this.#fail(reason))
+    this.#leave.push(() => link[Symbol.dispose]())
   }
 
   async end(): Promise<P> {

@@ -17,6 +17,10 @@ export class Semaphore {
   #lent = 0
   readonly #waiting = new WaitQueue<number, Permit>()
   readonly #lend = () => this.#serve()
+  readonly #giveBack = (weight: number) => {
+    this.#lent -= weight
+    this.#serve()
+  }
 
   /** Errors: RangeError unless `permits` is an integer >= 0. */
   constructor(permits: number) {
@@ -34,9 +38,14 @@ export class Semaphore {
    * Cancel safety: yes; a cancelled call holds nothing. Errors: RangeError for a weight that is no integer >= 1 or that
    * exceeds the size, since it would block everybody for ever (weight 1 waits also while the size is 0).
    */
-  async acquire({ signal, weight = 1 }: Waiting & { weight?: number | undefined } = {}): Promise<Permit> {
-    signal?.throwIfAborted()
-    return this.tryAcquire(weight) ?? this.#waiting.wait(weight, signal, this.#lend)
+  acquire({ signal, weight = 1 }: Waiting & { weight?: number | undefined } = {}): Promise<Permit> {
+    try {
+      signal?.throwIfAborted()
+      const permit = this.tryAcquire(weight)
+      return permit === undefined ? this.#waiting.wait(weight, signal, this.#lend) : Promise.resolve(permit)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   /** A permit if one is free and nobody waits for it. Errors: RangeError as `acquire`. */
@@ -64,15 +73,22 @@ export class Semaphore {
 
   #take(weight: number): Permit {
     this.#lent += weight
-    let held = true
-    return {
-      weight,
-      [Symbol.dispose]: () => {
-        if (!held) return
-        held = false
-        this.#lent -= weight
-        this.#serve()
-      },
-    }
+    return new Lent(weight, this.#giveBack)
+  }
+}
+
+class Lent implements Permit {
+  readonly weight: number
+  #giveBack: ((weight: number) => void) | undefined
+
+  constructor(weight: number, giveBack: (weight: number) => void) {
+    this.weight = weight
+    this.#giveBack = giveBack
+  }
+
+  [Symbol.dispose](): void {
+    const giveBack = this.#giveBack
+    this.#giveBack = undefined
+    giveBack?.(this.weight)
   }
 }

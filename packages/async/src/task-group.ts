@@ -15,7 +15,7 @@ function oneError(failures: readonly unknown[]): unknown {
 export class TaskGroup implements AsyncDisposable {
   readonly signal: AbortSignal
   readonly #controller = new AbortController()
-  readonly #unlink: () => void
+  readonly #link: Disposable
   readonly #failures: unknown[] = []
   readonly #ended = Promise.withResolvers<void>()
   #running = 0
@@ -26,7 +26,7 @@ export class TaskGroup implements AsyncDisposable {
 
   constructor({ signal }: Waiting = {}) {
     this.signal = this.#controller.signal
-    this.#unlink = onAbort(signal, (reason) => this.#controller.abort(reason))
+    this.#link = onAbort(signal, (reason) => this.#controller.abort(reason))
   }
 
   /**
@@ -90,7 +90,7 @@ export class TaskGroup implements AsyncDisposable {
   #endIfDone(): void {
     if (this.#running > 0 || this.#state !== 'joining') return
     this.#state = 'over'
-    this.#unlink()
+    this.#link[Symbol.dispose]()
     this.#ended.resolve()
   }
 }

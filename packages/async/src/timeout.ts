@@ -15,23 +15,19 @@ export async function withTimeout<T>(
   signal?.throwIfAborted()
   checkMs('ms', ms)
   const controller = new AbortController()
-  const timer = new AbortController()
-  return new Promise((resolve, reject) => {
-    const end = () => {
-      unlink()
-      timer.abort('ended')
-    }
-    const cut = (reason: unknown) => {
-      end()
-      reject(reason) // before the abort, so that the caller sees the reason and not what fn makes of it
-      controller.abort(reason)
-    }
-    const unlink = onAbort(signal, cut)
-    clock.sleep(ms, { signal: timer.signal }).then(
-      () => cut(new DOMException(`Cannot finish within ${ms} ms`, 'TimeoutError')),
-      () => {}, // ended before its time
-    )
-    const run = async () => fn(controller.signal)
-    run().then(resolve, reject).finally(end)
-  })
+  const { promise, resolve, reject } = Promise.withResolvers<T>()
+  const end = () => {
+    link[Symbol.dispose]()
+    unschedule()
+  }
+  const cut = (reason: unknown) => {
+    end()
+    reject(reason) // before the abort, so that the caller sees the reason and not what fn makes of it
+    controller.abort(reason)
+  }
+  const link = onAbort(signal, cut)
+  const unschedule = clock.schedule(ms, () => cut(new DOMException(`Cannot finish within ${ms} ms`, 'TimeoutError')))
+  const run = async () => fn(controller.signal)
+  run().then(resolve, reject).finally(end)
+  return promise
 }

@@ -69,7 +69,9 @@ export class WaitQueue<W, T> {
    */
   wait(want: W, signal?: AbortSignal, onCancel?: () => void): Promise<T> {
     if (signal?.aborted) return Promise.reject(signal.reason)
-    return new Promise<T>((resolve, reject) => this.#append(new Waiter<W, T>(this, want, { resolve, reject }, signal, onCancel)))
+    const settle = Promise.withResolvers<T>()
+    this.#append(new Waiter<W, T>(this, want, settle, signal, onCancel))
+    return settle.promise
   }
 
   /** A waiter that is no promise: `settle` is called in the same turn in which it is served. */

@@ -36,7 +36,7 @@ const counts: Record<string, (bad: number) => unknown> = {
 
 const times: Record<string, (bad: number) => unknown> = {
   ms: (bad) => sleep(bad),
-  'ms (clock)': (bad) => clock.sleep(bad),
+  'ms (manual)': (bad) => sleep(bad, { clock }),
   'ms (advance)': (bad) => clock.advance(bad),
   'ms (timeout)': (bad) => withTimeout(bad, async () => {}),
   intervalMs: (bad) => new Pacer({ intervalMs: bad }),

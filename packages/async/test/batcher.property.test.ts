@@ -8,7 +8,7 @@
  * - a withdrawn item is flushed nevertheless
  * - results are handed out in reverse order
  */
-import { Batcher, ManualClock } from '@warren/async'
+import { Batcher, ManualClock, sleep } from '@warren/async'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
@@ -47,7 +47,7 @@ test('Batcher: every item is flushed once and in order, in time, within the limi
             expect(clock.now()).toBeLessThanOrEqual(Math.max(oldest + maxAgeMs, saturatedUntil))
             if (running === concurrency) busySince.push(clock.now())
             flushed.push(...items)
-            await clock.sleep(flushMs)
+            await sleep(flushMs, { clock })
             if (running-- === concurrency) saturatedUntil = clock.now()
             if (failEvery > 0 && batch % failEvery === 0) throw new Error(`batch ${batch}`)
             return items.map((item) => `result ${item}`)
@@ -80,7 +80,7 @@ test('Batcher: every item is flushed once and in order, in time, within the limi
           else if (outcome instanceof Error) expect(outcome.message).toMatch(/^batch \d+$/)
           else expect(outcome).toBe(`result ${item}`)
         }
-        expect(clock.sleeping).toBe(0)
+        expect(clock.timers).toBe(0)
       },
     ),
   ))

@@ -30,12 +30,12 @@ const echo = async (items: readonly number[]) => items
 const cases: Record<string, () => Promise<Case> | Case> = {
   'Clock.sleep': () => {
     const clock = new ManualClock()
-    return { wait: (signal) => clock.sleep(5, { signal }), proceed: () => clock.advance(5) }
+    return { wait: (signal) => sleep(5, { signal, clock }), proceed: () => clock.advance(5) }
   },
   sleep: () => ({ wait: (signal) => sleep(1, { signal }), proceed: () => {} }),
   withTimeout: () => {
     const clock = new ManualClock()
-    return { wait: (signal) => withTimeout(9, (signal) => clock.sleep(5, { signal }), { signal, clock }), proceed: () => clock.advance(5) }
+    return { wait: (signal) => withTimeout(9, (signal) => sleep(5, { signal, clock }), { signal, clock }), proceed: () => clock.advance(5) }
   },
   'Semaphore.acquire': () => {
     const semaphore = new Semaphore(0)
@@ -63,7 +63,7 @@ const cases: Record<string, () => Promise<Case> | Case> = {
     const wait = async (signal: AbortSignal) => {
       signal.throwIfAborted()
       const group = new TaskGroup({ signal })
-      group.spawn((signal) => clock.sleep(5, { signal }))
+      group.spawn((signal) => sleep(5, { signal, clock }))
       await group.join()
     }
     return { wait, proceed: () => clock.advance(5) }
@@ -111,13 +111,13 @@ const cases: Record<string, () => Promise<Case> | Case> = {
   mapConcurrent: () => {
     const clock = new ManualClock()
     const wait = (signal: AbortSignal) =>
-      Array.fromAsync(mapConcurrent([1, 2, 3], 3, (ms, signal) => clock.sleep(ms, { signal }), { signal }))
+      Array.fromAsync(mapConcurrent([1, 2, 3], 3, (ms, signal) => sleep(ms, { signal, clock }), { signal }))
     return { wait, proceed: () => clock.advance(5) }
   },
   mapConcurrentOrdered: () => {
     const clock = new ManualClock()
     const wait = (signal: AbortSignal) =>
-      Array.fromAsync(mapConcurrentOrdered([3, 2, 1], 3, (ms, signal) => clock.sleep(ms, { signal }), { signal }))
+      Array.fromAsync(mapConcurrentOrdered([3, 2, 1], 3, (ms, signal) => sleep(ms, { signal, clock }), { signal }))
     return { wait, proceed: () => clock.advance(5) }
   },
 }

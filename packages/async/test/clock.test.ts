@@ -43,12 +43,12 @@ test('ManualClock wakes in the order of the due times, also those who sleep agai
   const woken: string[] = []
   const ticker = async () => {
     for (let i = 0; i < 3; i++) {
-      await clock.sleep(10)
+      await sleep(10, { clock })
       woken.push(`tick ${clock.now()}`)
     }
   }
   const sleeper = async () => {
-    await clock.sleep(25)
+    await sleep(25, { clock })
     woken.push(`sleeper ${clock.now()}`)
   }
   const both = Promise.all([sleeper(), ticker()])
@@ -81,10 +81,10 @@ test('withTimeout: the outer cancellation passes through untouched, and the time
   const clock = new ManualClock()
   const controller = new AbortController()
   const reason = { why: 'shutdown' }
-  const call = withTimeout(100, (signal) => clock.sleep(50, { signal }), { clock, signal: controller.signal })
+  const call = withTimeout(100, (signal) => sleep(50, { signal, clock }), { clock, signal: controller.signal })
   controller.abort(reason)
   await expect(call).rejects.toBe(reason)
-  expect(clock.sleeping).toBe(0)
+  expect(clock.timers).toBe(0)
 })
 
 test('withTimeout: a value or a failure in time ends the timer', async () => {
@@ -97,6 +97,6 @@ test('withTimeout: a value or a failure in time ends the timer', async () => {
   }
   await expect(withTimeout(100, throwing, { clock })).rejects.toThrow('at once')
   await turn()
-  expect(clock.sleeping).toBe(0)
+  expect(clock.timers).toBe(0)
   expect(listenerCount(controller.signal)).toBe(0)
 })

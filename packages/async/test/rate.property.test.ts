@@ -59,7 +59,7 @@ test('Pacer equals its model: the longest waiting starts as soon as the interval
         await clock.advance(op === 'advance' ? n : 0)
         serve(now, clock.now())
         expect(starts).toEqual(expected)
-        expect(clock.sleeping).toBe(model.queue.length > 0 ? 1 : 0)
+        expect(clock.timers).toBe(model.queue.length > 0 ? 1 : 0)
       }
     }),
   ))
@@ -108,7 +108,7 @@ test('TokenBucket equals its model: the longest waiting takes as soon as the buc
           await clock.advance(op === 'advance' ? n : 0)
           serve(now, clock.now())
           expect(taken).toEqual(expected)
-          expect(clock.sleeping).toBe(model.queue.length > 0 ? 1 : 0)
+          expect(clock.timers).toBe(model.queue.length > 0 ? 1 : 0)
         }
       },
     ),

@@ -7,7 +7,7 @@
  * - an error that is not retryable is retried
  * - a cancellation is retried
  */
-import { backoffMs, ManualClock, retry } from '@warren/async'
+import { backoffMs, ManualClock, retry, sleep } from '@warren/async'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
@@ -56,7 +56,7 @@ test('retry: tries until success, attempts, deadline, a fatal error or a cancell
           async (signal, attempt) => {
             expect(attempt).toBe(starts.length + 1)
             starts.push(clock.now())
-            await clock.sleep(tryMs, { signal })
+            await sleep(tryMs, { signal, clock })
             ends.push(clock.now())
             const failure = failures[attempt - 1]
             if (failure !== undefined) throw new Failure(failure)
@@ -114,7 +114,7 @@ test('retry: tries until success, attempts, deadline, a fatal error or a cancell
           expected,
         )
         expect(seen.at).toBeLessThanOrEqual(deadlineMs ?? Number.POSITIVE_INFINITY)
-        expect(clock.sleeping).toBe(0)
+        expect(clock.timers).toBe(0)
       },
     ),
   ))
