@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { isBuiltin } from 'node:module'
+import { builtinModules, isBuiltin } from 'node:module'
 import { join, relative, sep } from 'node:path'
 
 /** The layer of each package: it may import only from lower ones, never sideways. `testkit` is for tests alone. */
@@ -17,6 +17,9 @@ const LAYERS: Readonly<Record<string, number>> = {
   parser: 3,
   cli: 4,
 }
+
+/** A built-in module of Node under its name without `node:`, so that both spellings are one. */
+const bare = (specifier: string): string => specifier.replace(/^node:/, '')
 
 const IO = [
   'fs',
@@ -37,6 +40,7 @@ const IO = [
 
 /** What a package's sources must not reach for, besides higher layers, because its one secret excludes it. */
 const FORBIDDEN: Readonly<Record<string, readonly string[]>> = {
+  async: builtinModules.map(bare), // it runs in browsers
   protocol: IO,
   web: IO,
   broker: ['pg'],
@@ -142,8 +146,7 @@ function judge({ name, part, file, folder, specifier, allowed }: Import): string
     return target.startsWith(folder + sep) ? undefined : 'outside of its package'
   }
   if (isBuiltin(specifier)) {
-    const builtin = specifier.replace(/^node:/, '')
-    return part === 'src' && FORBIDDEN[name]?.includes(builtin) ? 'not its business' : undefined
+    return part === 'src' && FORBIDDEN[name]?.includes(bare(specifier)) ? 'not its business' : undefined
   }
   const other = ours(specifier)
   if (specifier.startsWith('@warren/') && other === undefined) return 'packages have one entry point'

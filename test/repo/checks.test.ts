@@ -61,6 +61,11 @@ describe('the layers', () => {
       'web: src/a.ts imports node:fs/promises: not its business',
     ],
     [
+      'Node in async',
+      { 'async/package.json': manifest('async'), 'async/src/a.ts': `import test from 'node:test'` },
+      'async: src/a.ts imports node:test: not its business',
+    ],
+    [
       'a dynamic import',
       { 'web/package.json': manifest('web'), 'web/src/a.ts': `const a = await import('node:fs')` },
       'web: src/a.ts imports node:fs: not its business',

@@ -4,7 +4,10 @@ import { checkCount } from './check.ts'
 /** Longest time that `chunked` pulls from its source in one turn: what a heartbeat or a health probe may be kept waiting. */
 const TURN_MS = 10
 
-/** The next turn of the event loop, after all promises that can settle before it. Browsers have no setImmediate. */
+/** Node's; browsers have none. */
+declare const setImmediate: ((run: () => void) => void) | undefined
+
+/** The next turn of the event loop, after all promises that can settle before it. */
 export function macrotask(): Promise<void> {
   return new Promise((resolve) => {
     if (typeof setImmediate === 'function') {
