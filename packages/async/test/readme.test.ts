@@ -1,18 +1,17 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import * as async from '@warren/async'
 import { expect, test } from 'vitest'
-import { printer } from './example.ts'
+import { readExamples } from './example-files.ts'
 
-const read = (path: string) => readFile(new URL(path, import.meta.url), 'utf8')
+const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8')
+const blocks = [...readme.matchAll(/^```ts\n\/\/ examples\/(\S+)\n(.*?)^```$/gms)].map(([, file, shown]) => ({ file, shown }))
 
-test('README shows the example that runs here', async () => {
-  expect(await read('../README.md')).toContain(await read('example.ts'))
-  const lines: string[] = []
-  expect(await printer((line) => lines.push(line), 1)).toBe('quiet')
-  expect(lines.sort()).toEqual(['job 1', 'job 4', 'job 9'])
+test('README shows examples as they are run', () => {
+  const sources = new Map(readExamples().map(({ file, source }) => [file, source]))
+  for (const { file = '', shown } of blocks) expect(shown, file).toBe(sources.get(file))
 })
 
-test('README names every function and class of the package', async () => {
-  const readme = await read('../README.md')
+test('README names every function and class of the package', () => {
   for (const name of Object.keys(async)) if (name !== 'IllegalStepError') expect(readme).toContain(`\`${name}\``)
 })
