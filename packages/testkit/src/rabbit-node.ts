@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { freePorts } from './ports.ts'
 import { management, type RabbitMq } from './rabbit.ts'
+import { libraryPath } from './tools.ts'
 
 const START_MS = 60_000
 const MAX_STARTS = 3
@@ -134,12 +135,9 @@ class RabbitNode implements RabbitMq {
   #environment(): NodeJS.ProcessEnv {
     const { amqp, dist, epmd } = this.#ports
     const at = (name: string): string => join(this.#folder, name)
-    const libraries = ['usr/lib/x86_64-linux-gnu', 'usr/lib/aarch64-linux-gnu', 'lib/x86_64-linux-gnu'].map((path) =>
-      join(this.#root, path),
-    )
     return {
       PATH: [join(this.#root, 'usr/lib/erlang/bin'), '/usr/local/bin', '/usr/bin', '/bin', '/usr/sbin', '/sbin'].join(delimiter),
-      ...(this.#root === '/' ? {} : { LD_LIBRARY_PATH: libraries.join(delimiter) }),
+      ...libraryPath(this.#root),
       HOME: this.#folder,
       LC_ALL: 'C.UTF-8',
       ERL_EPMD_PORT: String(epmd),

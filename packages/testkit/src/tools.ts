@@ -13,6 +13,8 @@ interface ToolRow {
   readonly sources: readonly Source[]
   /** Environment variable with the URL of a running one. */
   readonly urlVariable?: string
+  /** Environment variable with the path of the program. */
+  readonly programVariable?: string
   /** A file of a local installation that proves it. */
   readonly localFile: string
   readonly apt: Unpack
@@ -20,7 +22,7 @@ interface ToolRow {
   readonly downloadBytes: number
   readonly unpackedBytes: number
 }
-type Source = 'url' | 'docker' | 'local' | 'apt'
+type Source = 'url' | 'program' | 'docker' | 'local' | 'apt'
 
 /** The one table of what tests need from outside npm. */
 export const TOOLS = {
@@ -46,12 +48,22 @@ export const TOOLS = {
     downloadBytes: 19_300_000,
     unpackedBytes: 90_000_000,
   },
+  chromium: {
+    suites: ['async in a browser'],
+    sources: ['program', 'local', 'apt'],
+    programVariable: 'WARREN_TEST_CHROMIUM',
+    localFile: '/usr/lib/chromium/chromium-headless-shell',
+    apt: { name: 'chromium', of: 'chromium-headless-shell', packages: ['chromium-headless-shell', 'chromium-common'] },
+    downloadBytes: 89_700_000,
+    unpackedBytes: 288_000_000,
+  },
 } as const satisfies Record<string, ToolRow>
 export type ToolName = keyof typeof TOOLS
 
-/** Where a tool was found: a URL, an engine, or a root folder under which Debian's paths hold (`/` for an installation). */
+/** Where a tool was found: a URL, a program, an engine, or a root folder under which Debian's paths hold (`/` for an installation). */
 export type Provisioned =
   | { readonly source: 'url'; readonly url: string }
+  | { readonly source: 'program'; readonly program: string }
   | { readonly source: 'docker' }
   | { readonly source: 'local' | 'apt'; readonly root: string }
 
@@ -86,10 +98,13 @@ async function choose(tool: ToolName, { log, shared, env }: Required<ProvisionOp
     log(`${tool}: ${describe(found, row)}`)
     return found
   }
-  const byUrl = row.urlVariable === undefined ? '' : `set ${row.urlVariable}, start Docker, or `
-  throw new Error(
-    `Cannot provide ${tool} (needed by: ${row.suites.join(', ')}): ${missed.join('; ')}; ${byUrl}install the package ${row.apt.of}`,
-  )
+  const ways = [
+    row.urlVariable !== undefined && `set ${row.urlVariable}`,
+    row.programVariable !== undefined && `set ${row.programVariable} to the path of one`,
+    row.sources.includes('docker') && 'start Docker',
+    `install the package ${row.apt.of}`,
+  ].filter((way) => way !== false)
+  throw new Error(`Cannot provide ${tool} (needed by: ${row.suites.join(', ')}): ${missed.join('; ')}; ${ways.join(', or ')}`)
 }
 
 interface Search extends Required<ProvisionOptions> {
@@ -100,6 +115,10 @@ const SOURCES: Readonly<Record<Source, (row: ToolRow, search: Search) => Promise
   url: async (row, { env, shared }) => {
     const url = row.urlVariable === undefined ? undefined : env[row.urlVariable]
     return shared && url !== undefined && url !== '' ? { source: 'url', url } : undefined
+  },
+  program: async (row, { env }) => {
+    const program = row.programVariable === undefined ? undefined : env[row.programVariable]
+    return program !== undefined && program !== '' ? { source: 'program', program } : undefined
   },
   docker: async (_row, { missed }) => {
     if (await dockerAnswers()) return { source: 'docker' }
@@ -133,6 +152,14 @@ const SOURCES: Readonly<Record<Source, (row: ToolRow, search: Search) => Promise
   },
 }
 
+/** What a program under `root` needs in its environment to find the libraries that were unpacked with it. */
+export function libraryPath(root: string): NodeJS.ProcessEnv {
+  if (root === '/') return {}
+  const machines = ['x86_64-linux-gnu', 'aarch64-linux-gnu']
+  const folders = machines.flatMap((machine) => [`usr/lib/${machine}`, `lib/${machine}`, `usr/lib/${machine}/pulseaudio`])
+  return { LD_LIBRARY_PATH: folders.map((folder) => join(root, folder)).join(':') }
+}
+
 /** `$XDG_CACHE_HOME/warren/tools`, by default in ~/.cache. */
 export function toolsFolder(env: NodeJS.ProcessEnv): string {
   return join(env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache'), 'warren', 'tools')
@@ -152,6 +179,8 @@ function describe(found: Provisioned, row: ToolRow): string {
   switch (found.source) {
     case 'url':
       return `the one of ${row.urlVariable}`
+    case 'program':
+      return `the one of ${row.programVariable}`
     case 'docker':
       return 'a container'
     case 'local':
