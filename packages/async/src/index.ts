@@ -1,5 +1,6 @@
 export { onAbort, type Waiting, whenAborted } from './abort.ts'
 export { Batcher, type BatcherOptions } from './batcher.ts'
+export { causes, codeOf } from './causes.ts'
 export { ChannelClosedError, channel, type Receiver, type Sender } from './channel.ts'
 export { type Clock, ManualClock, sleep, systemClock } from './clock.ts'
 export { mapConcurrent, mapConcurrentOrdered } from './map-concurrent.ts'
