@@ -1,7 +1,8 @@
 import { backoffMs, Semaphore } from '@warren/async'
 import { CrawlError, decode, type Message } from '@warren/protocol'
-import { type Channel, type ChannelModel, type ConsumeMessage, IllegalOperationError } from 'amqplib'
+import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
 import type { BrokerEvent, BrokerStats, ConsumeOptions, Consumer, Handle, QueueName, Verdict } from './broker.ts'
+import { brokerMeaning } from './broker-error.ts'
 import { checkPrefetch, InFlight } from './in-flight.ts'
 import { judge, pause, type RetryPolicy } from './judge.ts'
 
@@ -12,6 +13,8 @@ export interface Ground {
   /** Declares what may have been deleted. */
   declare(model: ChannelModel): Promise<void>
   bury(queue: QueueName, content: Buffer, reason: string): Promise<void>
+  /** What the driver threw, as ours. */
+  failure(error: unknown): unknown
   readonly stats: BrokerStats
   readonly retry: RetryPolicy
   readonly onEvent: (event: BrokerEvent) => void
@@ -141,7 +144,8 @@ export class RabbitConsumer implements Consumer {
         } else await this.attach(model)
         return this.#ground.onEvent({ type: 'resubscribed', queue: this.#queue, reason })
       } catch (error) {
-        if (error instanceof CrawlError && error.disposition === 'shutdown') return this.fail(error)
+        const failure = this.#ground.failure(error)
+        if (failure instanceof CrawlError && failure.disposition === 'shutdown') return this.fail(failure)
       }
       await pause(backoffMs(attempt, RESUBSCRIBE), this.#closing.signal)
     }
@@ -206,7 +210,7 @@ export class RabbitConsumer implements Consumer {
       write()
       return true
     } catch (error) {
-      if (error instanceof IllegalOperationError) return false
+      if (brokerMeaning(error) === 'ERR_BROKER_UNAVAILABLE') return false
       throw error
     }
   }

@@ -2,7 +2,8 @@ import { backoffMs, StateMachine, type WatchReceiver, type WatchSender, watch } 
 import { CrawlError } from '@warren/protocol'
 import type { ChannelModel } from 'amqplib'
 import type { BrokerEvent, BrokerState, BrokerStats } from './broker.ts'
-import { channelError, type DialOptions, dial, type Endpoint } from './endpoint.ts'
+import { asBrokerError } from './broker-error.ts'
+import { type DialOptions, dial, type Endpoint } from './endpoint.ts'
 import { pause } from './judge.ts'
 import { socketOf } from './pulse.ts'
 
@@ -106,9 +107,10 @@ export class Link implements AsyncDisposable {
       if (this.#closing.signal.aborted) throw new CrawlError('ERR_BROKER_UNAVAILABLE', 'Cannot connect: the broker is closed')
     } catch (error) {
       if (model !== undefined) await hangUp(model)
-      this.#error = channelError(error, 'set up the connection to RabbitMQ', this.#options.endpoint)
+      const failure = asBrokerError(error, 'set up the connection to RabbitMQ', this.#options.endpoint)
+      if (failure instanceof CrawlError) this.#error = failure
       if (!this.#closing.signal.aborted) this.#step('lose')
-      throw this.#error
+      throw failure
     }
     this.#model = model
     this.#error = undefined

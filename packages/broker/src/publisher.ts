@@ -2,6 +2,7 @@ import { type WatchSender, watch, withTimeout } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 import type { ChannelModel, ConfirmChannel } from 'amqplib'
 import type { BrokerStats } from './broker.ts'
+import { brokerMeaning } from './broker-error.ts'
 
 export interface Parcel {
   readonly exchange: string
@@ -31,7 +32,7 @@ interface Pending {
   readonly dueAt: number
   returned: boolean
   /** `answered`: the broker said so. */
-  settle(error: Error | undefined, answered?: boolean): void
+  settle(error: unknown, answered?: boolean): void
 }
 
 /** Either a channel that takes messages, or why there is none. */
@@ -156,7 +157,8 @@ export class Publisher {
           this.#confirmed(messageId, parcel, nack),
         )
       } catch (error) {
-        pending.settle(this.#unavailable(what, 'the connection was lost', error))
+        const lost = brokerMeaning(error) === 'ERR_BROKER_UNAVAILABLE'
+        pending.settle(lost ? this.#unavailable(what, 'the connection was lost', error) : error)
       }
       this.#arm()
     })

@@ -16,10 +16,11 @@ import {
   type QueueName,
   queueOf,
 } from './broker.ts'
+import { asBrokerError } from './broker-error.ts'
 import { RabbitConsumer } from './consumer.ts'
 import { ControlFeed } from './control-feed.ts'
 import { deadParcel, peekDeadLetters } from './dead-letters.ts'
-import { channelError, type Endpoint, parseEndpoint } from './endpoint.ts'
+import { type Endpoint, parseEndpoint } from './endpoint.ts'
 import { checkPrefetch } from './in-flight.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from './judge.ts'
 import { Link } from './link.ts'
@@ -165,6 +166,7 @@ class RabbitBroker implements Broker {
       model: () => this.#consuming.model,
       declare: (model: ChannelModel) => this.#declare(model),
       bury: (queue: QueueName, content: Buffer, reason: string) => this.#publisher.send(deadParcel(this.#topology, queue, content, reason)),
+      failure: (error: unknown) => asBrokerError(error, `consume ${queue}`, this.#endpoint),
       stats: this.stats,
       retry: this.#retry,
       onEvent: this.#onEvent,
@@ -177,12 +179,12 @@ class RabbitBroker implements Broker {
     } catch (error) {
       if (this.#consuming.model === model) {
         this.#consumers.delete(consumer)
-        throw channelError(error, `consume ${queue}`, this.#endpoint)
+        throw ground.failure(error)
       }
     }
     return {
       failed: consumer.failed,
-      setPrefetch: (prefetch) => consumer.setPrefetch(prefetch),
+      setPrefetch: (prefetch) => this.#ours(`consume ${queue}`, () => consumer.setPrefetch(prefetch)),
       [Symbol.asyncDispose]: async () => {
         this.#consumers.delete(consumer)
         await consumer[Symbol.asyncDispose]()
@@ -192,7 +194,7 @@ class RabbitBroker implements Broker {
 
   async onControl(listener: (control: Control) => void): Promise<AsyncDisposable> {
     if (this.#closed) throw this.#closedError()
-    return this.#control.listen(listener, this.#consuming.model)
+    return this.#ours('listen to controls', () => this.#control.listen(listener, this.#consuming.model))
   }
 
   silentMs(): number {
@@ -229,18 +231,16 @@ class RabbitBroker implements Broker {
     this.#updateState()
   }
 
-  async #declare(model: ChannelModel): Promise<void> {
-    const channel = await model.createChannel()
-    channel.on('error', () => {}) // the calls below reject
-    const { queues, control } = this.#topology
-    const { name, type, durable } = control.exchange
-    try {
+  #declare(model: ChannelModel): Promise<void> {
+    return this.#ours('declare the queues', async () => {
+      const channel = await model.createChannel()
+      channel.on('error', () => {}) // the calls below reject
+      const { queues, control } = this.#topology
+      const { name, type, durable } = control.exchange
       await channel.assertExchange(name, type, { durable })
       for (const queue of Object.values(queues)) await channel.assertQueue(queue.name, { ...queue, arguments: { ...queue.arguments } })
-    } catch (error) {
-      throw channelError(error, 'declare the queues', this.#endpoint)
-    }
-    await channel.close()
+      await channel.close()
+    })
   }
 
   /** Somebody deleted a queue: one declaration at a time, whatever comes of it; the next unroutable message tries again. */
@@ -290,11 +290,16 @@ class RabbitBroker implements Broker {
 
   async #withModel<T>(what: string, use: (model: ChannelModel) => Promise<T>): Promise<T> {
     const { model } = this.#consuming
-    if (model === undefined) throw channelError(this.#consuming.error ?? this.#closedError(), what, this.#endpoint)
+    if (model === undefined) throw this.#consuming.error ?? this.#closedError()
+    return this.#ours(what, () => use(model))
+  }
+
+  /** What the driver throws, as ours. */
+  async #ours<T>(what: string, run: () => Promise<T>): Promise<T> {
     try {
-      return await use(model)
+      return await run()
     } catch (error) {
-      throw channelError(error, what, this.#endpoint)
+      throw asBrokerError(error, what, this.#endpoint)
     }
   }
 
