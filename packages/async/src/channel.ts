@@ -1,10 +1,14 @@
 import type { Waiting } from './abort.ts'
 import { checkCount } from './check.ts'
 import { Fifo } from './fifo.ts'
+import { Loop, untilUndefined } from './loop.ts'
 import { type Selectable, selectable } from './select-source.ts'
-import { type Settle, WaitQueue } from './wait-queue.ts'
+import { type Settle, type Waiter, WaitQueue } from './wait-queue.ts'
 
-/** A value was handed to something that takes no more; `value` gives it back. `cause` is the reason of an abort. */
+/**
+ * Something takes or gives no more. `value` is what was handed to it, given back; of a watch that is waited on, the last one.
+ * `cause` is the reason of an abort.
+ */
 export class ChannelClosedError<T = unknown> extends Error {
   override readonly name = 'ChannelClosedError'
   readonly value: T
@@ -26,9 +30,10 @@ export interface Sender<T extends {}> extends End<T> {
   /**
    * Hands `value` over, waiting while the channel is full.
    * Cancel safety: yes; a cancelled send has not sent, its value stays the caller's. Order/fairness: FIFO among senders.
-   * Errors: ChannelClosedError with the value.
+   * Errors: ChannelClosedError with the value. Cost: O(1); nothing is allocated where there is room.
    */
   send(value: T, options?: Waiting): Promise<void>
+  /** `full` and `closed`: it has not sent. Never overtakes a `send` that waits. */
   trySend(value: T): { readonly state: 'ok' | 'full' | 'closed' }
 }
 
@@ -36,17 +41,18 @@ export interface Receiver<T extends {}> extends End<T>, AsyncIterable<T>, Select
   /**
    * The next value, `undefined` after a close when all have been received.
    * Cancel safety: yes; a cancelled recv takes no value. Order/fairness: FIFO among receivers. Errors: the reason of an abort.
+   * Cost: O(1).
    */
   recv(options?: Waiting): Promise<T | undefined>
   /** `closed`: no value will ever come, be it by close or by abort. */
   tryRecv(): { readonly state: 'ok'; readonly value: T } | { readonly state: 'empty' | 'closed' }
-  /** Leaving the loop takes no value with it and does not close the channel. */
+  /** Leaving the loop takes no value with it and does not close the channel. Errors: the reason of an abort. */
   [Symbol.asyncIterator](): AsyncIterator<T, undefined, undefined>
 }
 
 /**
- * A bounded queue between tasks; a full one makes senders wait (backpressure). Any number may send and receive.
- * Errors: RangeError for a capacity that is no integer >= 1.
+ * A bounded queue between tasks, for many senders and many receivers (mpmc): each value goes to one of them. A full one makes
+ * senders wait (backpressure). Errors: RangeError for a capacity that is no integer >= 1.
  */
 export function channel<T extends {}>(capacity: number): { readonly sender: Sender<T>; readonly receiver: Receiver<T> } {
   checkCount('capacity', capacity, 1)
@@ -58,7 +64,7 @@ export function channel<T extends {}>(capacity: number): { readonly sender: Send
  * Both ends of one channel.
  * Invariant: receivers wait only while the buffer is empty, senders wait only while it is full; so nobody can overtake.
  */
-class Channel<T extends {}> implements Sender<T>, Receiver<T> {
+export class Channel<T extends {}> implements Sender<T>, Receiver<T> {
   readonly #capacity: number
   readonly #buffer = new Fifo<T>()
   readonly #senders = new WaitQueue<T, void>()
@@ -70,63 +76,60 @@ class Channel<T extends {}> implements Sender<T>, Receiver<T> {
     this.#capacity = capacity
   }
 
-  send(value: T, { signal }: Waiting = {}): Promise<void> {
+  send(value: T, options?: Waiting): Promise<void> {
+    const signal = options?.signal
     if (signal?.aborted) return Promise.reject(signal.reason)
-    switch (this.trySend(value).state) {
-      case 'ok':
-        return Promise.resolve()
-      case 'full':
+    switch (this.trySend(value)) {
+      case OK:
+        return SENT
+      case FULL:
         return this.#senders.wait(value, signal)
-      case 'closed':
+      default:
         return Promise.reject(this.#refusal(value))
     }
   }
 
   trySend(value: T): { readonly state: 'ok' | 'full' | 'closed' } {
-    if (this.#closed) return { state: 'closed' }
+    if (this.#closed) return CLOSED
     const receiver = this.#receivers.head
     if (receiver !== undefined) receiver.resolve(value)
     else if (this.#buffer.size < this.#capacity) this.#buffer.push(value)
-    else return { state: 'full' }
-    return { state: 'ok' }
+    else return FULL
+    return OK
   }
 
-  recv({ signal }: Waiting = {}): Promise<T | undefined> {
+  recv(options?: Waiting): Promise<T | undefined> {
+    const signal = options?.signal
     if (signal?.aborted) return Promise.reject(signal.reason)
-    const next = this.tryRecv()
-    if (next.state === 'ok') return Promise.resolve(next.value)
-    if (next.state === 'empty') return this.#receivers.wait(undefined, signal)
+    const value = this.#take()
+    if (value !== undefined) return Promise.resolve(value)
+    if (!this.#closed) return this.#receivers.wait(undefined, signal)
     return this.#aborted === undefined ? Promise.resolve(undefined) : Promise.reject(this.#aborted.reason)
   }
 
   tryRecv(): { readonly state: 'ok'; readonly value: T } | { readonly state: 'empty' | 'closed' } {
-    const value = this.#buffer.shift()
-    if (value === undefined) return { state: this.#closed ? 'closed' : 'empty' }
-    const sender = this.#senders.head
-    if (sender !== undefined) {
-      this.#buffer.push(sender.want)
-      sender.resolve()
-    }
-    return { state: 'ok', value }
+    const value = this.#take()
+    if (value !== undefined) return { state: 'ok', value }
+    return this.#closed ? CLOSED : EMPTY
   }
 
-  [selectable](settle: Settle<T | undefined>): true | (() => void) {
-    const next = this.tryRecv()
-    if (next.state === 'empty') {
-      const waiter = this.#receivers.push(undefined, settle)
-      return () => void waiter.leave()
-    }
-    if (next.state === 'ok') settle.resolve(next.value)
-    else if (this.#aborted === undefined) settle.resolve(undefined)
+  [selectable](settle: Settle<T | undefined>): Waiter<undefined, T | undefined> | undefined {
+    const value = this.#take()
+    if (value === undefined && !this.#closed) return this.#receivers.push(undefined, settle)
+    if (this.#aborted === undefined) settle.resolve(value)
     else settle.reject(this.#aborted.reason)
-    return true
+    return undefined
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<T, undefined, undefined> {
+    return new Loop(this, untilUndefined)
   }
 
   close(): void {
     if (this.#closed) return
     this.#closed = true
     this.#refuseSenders()
-    while (this.#receivers.head !== undefined) this.#receivers.head.resolve(undefined)
+    this.#receivers.resolveAll(undefined)
   }
 
   abort(reason: unknown = new DOMException('Channel aborted', 'AbortError')): T[] {
@@ -138,23 +141,16 @@ class Channel<T extends {}> implements Sender<T>, Receiver<T> {
     return this.#buffer.drain()
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<T, undefined, undefined> {
-    const left = new AbortController() // ends a next() under way when the loop is left from outside
-    return {
-      next: async () => {
-        try {
-          const value = await this.recv({ signal: left.signal })
-          return value === undefined ? { done: true, value } : { done: false, value }
-        } catch (error) {
-          if (left.signal.aborted && error === left.signal.reason) return { done: true, value: undefined }
-          throw error
-        }
-      },
-      return: async () => {
-        left.abort()
-        return { done: true, value: undefined }
-      },
+  /** What is buffered first; its place goes to the sender that has waited longest. */
+  #take(): T | undefined {
+    const value = this.#buffer.shift()
+    if (value === undefined) return undefined
+    const sender = this.#senders.head
+    if (sender !== undefined) {
+      this.#buffer.push(sender.want)
+      sender.resolve()
     }
+    return value
   }
 
   #refuseSenders(): void {
@@ -165,3 +161,10 @@ class Channel<T extends {}> implements Sender<T>, Receiver<T> {
     return new ChannelClosedError('Cannot send: the channel is closed', value, this.#aborted && { cause: this.#aborted.reason })
   }
 }
+
+// Answers that say no more than their state are one object each.
+const OK = { state: 'ok' } as const
+const FULL = { state: 'full' } as const
+const EMPTY = { state: 'empty' } as const
+const CLOSED = { state: 'closed' } as const
+const SENT = /* @__PURE__ */ Promise.resolve()

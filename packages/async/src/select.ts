@@ -1,16 +1,23 @@
 import { onAbort, type Waiting } from './abort.ts'
 import { type Selectable, selectable } from './select-source.ts'
+import type { Settle } from './wait-queue.ts'
 
-/** A promise made for the select; its signal aborts when another branch is picked. */
+/** A promise made for the select; its signal aborts when another branch was picked. */
 export type Start<T> = (signal: AbortSignal) => Promise<T>
 
-/** A start whose value must not get lost: `giveBack` takes it when it comes although another branch was picked. */
+/**
+ * A start whose value must not get lost: `giveBack` takes it when it comes although another branch was picked.
+ * `giveBack` must not throw: its error would take the place of the pick.
+ */
 export interface Returnable<T> {
   readonly start: Start<T>
   giveBack(value: T): void
 }
 
-/** What a select can wait on: a channel's receiver, a signal (its value is the reason), a promise factory. */
+/**
+ * What a select can wait on: a receiver (of a channel, oneshot or broadcast: what its `recv` gives; of a watch: what its
+ * `changed` gives), a signal (its value is the reason), a promise factory.
+ */
 export type Branch<T> = Selectable<T> | AbortSignal | Start<T> | Returnable<T>
 
 type ValueOf<B> = B extends AbortSignal
@@ -36,22 +43,24 @@ export interface SelectOptions extends Waiting {
 /**
  * Waits until one of several branches has something and returns it; the others are stopped and awaited.
  * Order/fairness: branches that are ready are looked at in written order (put the shutdown first), or from a random one with
- * `fair`. A promise factory is never ready at once: it is started when no receiver and no signal is ready.
+ * `fair`: a ready one of n is then picked at least once in n calls on average. A promise factory is never ready at once: it is
+ * started when no receiver and no signal is ready.
  * Cancel safety: yes. Receivers that were not picked lose nothing. A factory that was not picked gets its signal aborted; a
  * value it makes nevertheless goes to its `giveBack`, and its failure is dropped with it.
  * Errors: the failure of the branch that was first; `signal.reason`; RangeError without branches.
+ * Cost: O(branches); listeners only when nothing is ready, a controller only when a factory is started.
  */
-export async function select<const B extends { readonly [name: string]: Branch<unknown> }>(
+export function select<const B extends { readonly [name: string]: Branch<unknown> }>(
   branches: B,
   { signal, fair = false, random = Math.random }: SelectOptions = {},
 ): Promise<Picked<B>> {
-  signal?.throwIfAborted()
-  const names = Object.keys(branches) as (keyof B & string)[]
-  if (names.length === 0) throw new RangeError('Cannot use branches: {} is not an object with at least one branch')
-  if (fair) names.push(...names.splice(0, Math.floor(random() * names.length)))
+  if (signal?.aborted) return Promise.reject(signal.reason)
+  const entries: [string, Branch<unknown>][] = Object.entries(branches)
+  if (entries.length === 0) return Promise.reject(new RangeError('Cannot use branches: {} is not an object with at least one branch'))
+  if (fair) entries.push(...entries.splice(0, Math.floor(random() * entries.length)))
   const race = new Race<Picked<B>>()
-  const promised = names.filter((name) => !race.decided && !race.wait(name, branches[name] as Branch<unknown>))
-  for (const name of promised) if (!race.decided) race.start(name, branches[name] as Start<unknown> | Returnable<unknown>)
+  for (const [name, branch] of entries) if (!race.decided) race.look(name, branch)
+  for (const [name, branch] of entries) if (!race.decided) race.wait(name, branch)
   if (!race.decided) race.cancelOn(signal)
   return race.end()
 }
@@ -60,71 +69,95 @@ export async function select<const B extends { readonly [name: string]: Branch<u
 class Race<P> {
   decided = false
   readonly #result = Promise.withResolvers<P>()
-  readonly #losers = new AbortController()
-  readonly #leave: (() => void)[] = []
+  readonly #places: Disposable[] = []
+  /** Of the factories, once there is one. */
+  #losers: AbortController | undefined
   readonly #running: Promise<void>[] = []
-  #started = false
 
-  /** Waits on a receiver or a signal; false for a promise factory. */
-  wait(name: string, branch: Branch<unknown>): boolean {
+  /** Takes what is ready. A receiver that has nothing gets a place in its queue right here. */
+  look(name: string, branch: Branch<unknown>): void {
     if (branch instanceof AbortSignal) {
-      const link = onAbort(branch, (reason) => this.#pick(name, reason))
-      this.#leave.push(() => link[Symbol.dispose]())
+      if (branch.aborted) this.pick(name, branch.reason)
     } else if (selectable in branch) {
-      const leave = branch[selectable]({ resolve: (value) => this.#pick(name, value), reject: (reason) => this.#fail(reason) })
-      if (leave !== true) this.#leave.push(leave)
-    } else return false
-    if (this.decided) this.#leaveAll() // picked at once, before its own way to leave was noted
-    return true
+      const place = branch[selectable](new Contender(this, name))
+      if (place !== undefined) this.#places.push(place)
+    }
   }
 
-  start(name: string, branch: Start<unknown> | Returnable<unknown>): void {
-    const { start, giveBack } = typeof branch === 'function' ? { start: branch, giveBack: () => {} } : branch
-    const run = async () => {
-      let value: unknown
-      try {
-        value = await start(this.#losers.signal)
-      } catch (error) {
-        return this.#fail(error)
-      }
-      if (!this.#pick(name, value)) giveBack(value)
-    }
-    this.#started = true
-    this.#running.push(run())
+  /** The rest, when nothing is ready: listens to a signal, starts a factory. */
+  wait(name: string, branch: Branch<unknown>): void {
+    if (branch instanceof AbortSignal) this.#places.push(onAbort(branch, (reason) => this.pick(name, reason)))
+    else if (typeof branch === 'function') this.#running.push(this.#run(name, branch))
+    else if ('start' in branch) this.#running.push(this.#run(name, branch.start, (value) => branch.giveBack(value)))
   }
 
   cancelOn(signal: AbortSignal | undefined): void {
-    const link = onAbort(signal, (reason) => this.#fail(reason))
-    this.#leave.push(() => link[Symbol.dispose]())
+    this.#places.push(onAbort(signal, (reason) => this.fail(reason)))
   }
 
-  async end(): Promise<P> {
-    try {
-      return await this.#result.promise
-    } finally {
-      await Promise.all(this.#running)
-    }
+  /** The losers are aborted here and not in `pick`, which a sender runs: their listeners are none of its business. */
+  end(): Promise<P> {
+    const { promise } = this.#result
+    return this.#losers === undefined ? promise : this.#stopLosers(promise, this.#losers)
   }
 
-  #pick(branch: string, value: unknown): boolean {
+  /** False when something else was first. */
+  pick(branch: string, value: unknown): boolean {
     if (!this.#decide()) return false
     this.#result.resolve({ branch, value } as P)
     return true
   }
 
-  #fail(reason: unknown): void {
-    if (this.#decide(reason)) this.#result.reject(reason)
+  fail(reason: unknown): void {
+    if (this.#decide()) this.#result.reject(reason)
   }
 
-  #decide(reason?: unknown): boolean {
+  async #run(name: string, start: Start<unknown>, giveBack?: (value: unknown) => void): Promise<void> {
+    this.#losers ??= new AbortController()
+    let value: unknown
+    try {
+      value = await start(this.#losers.signal)
+    } catch (error) {
+      return this.fail(error)
+    }
+    if (!this.pick(name, value)) giveBack?.(value)
+  }
+
+  async #stopLosers(result: Promise<P>, losers: AbortController): Promise<P> {
+    try {
+      return await result
+    } catch (error) {
+      losers.abort(error)
+      throw error
+    } finally {
+      losers.abort()
+      await Promise.all(this.#running)
+    }
+  }
+
+  #decide(): boolean {
     if (this.decided) return false
     this.decided = true
-    this.#leaveAll()
-    if (this.#started) this.#losers.abort(reason)
+    for (const place of this.#places) place[Symbol.dispose]()
     return true
   }
+}
 
-  #leaveAll(): void {
-    for (const leave of this.#leave.splice(0)) leave()
+/** What a source calls when it answers the branch `name`. */
+class Contender<P> implements Settle<unknown> {
+  readonly #race: Race<P>
+  readonly #name: string
+
+  constructor(race: Race<P>, name: string) {
+    this.#race = race
+    this.#name = name
+  }
+
+  resolve(value: unknown): void {
+    this.#race.pick(this.#name, value)
+  }
+
+  reject(reason: unknown): void {
+    this.#race.fail(reason)
   }
 }

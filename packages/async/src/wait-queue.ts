@@ -1,4 +1,7 @@
-/** How a waiting call ends: the two functions of its promise, or callbacks that must not throw. */
+/**
+ * How a waiting call ends: the two functions of its promise, or callbacks.
+ * Invariant: they do not throw, and nothing of the user's runs within them: who serves a queue finds it as it was left.
+ */
 export interface Settle<T> {
   resolve(value: T): void
   reject(reason: unknown): void
@@ -8,7 +11,7 @@ export interface Settle<T> {
  * One waiting call in a WaitQueue: `want` is what it waits for, `T` what it is given.
  * Invariant: it leaves its queue exactly once (served, failed or cancelled) and takes its abort listener along.
  */
-export class Waiter<W, T> {
+export class Waiter<W, T> implements Disposable {
   readonly want: W
   /** Links of the list; WaitQueue alone writes them. */
   previous: Waiter<W, T> | undefined
@@ -20,6 +23,8 @@ export class Waiter<W, T> {
 
   constructor(queue: WaitQueue<W, T>, want: W, settle: Settle<T>, signal?: AbortSignal, onCancel?: () => void) {
     this.want = want
+    this.previous = undefined
+    this.next = undefined
     this.#queue = queue
     this.#settle = settle
     this.#signal = signal
@@ -40,6 +45,11 @@ export class Waiter<W, T> {
     if (!this.#queue.unlink(this)) return undefined
     this.#signal?.removeEventListener('abort', this)
     return this.#settle
+  }
+
+  /** Leaves, as one who wants no answer any more. */
+  [Symbol.dispose](): void {
+    this.leave()
   }
 
   /** The signal aborted. */
@@ -69,9 +79,9 @@ export class WaitQueue<W, T> {
    */
   wait(want: W, signal?: AbortSignal, onCancel?: () => void): Promise<T> {
     if (signal?.aborted) return Promise.reject(signal.reason)
-    const settle = Promise.withResolvers<T>()
-    this.#append(new Waiter<W, T>(this, want, settle, signal, onCancel))
-    return settle.promise
+    return new Promise((resolve, reject) => {
+      this.#append(new Waiter<W, T>(this, want, { resolve, reject }, signal, onCancel))
+    })
   }
 
   /** A waiter that is no promise: `settle` is called in the same turn in which it is served. */
@@ -79,6 +89,18 @@ export class WaitQueue<W, T> {
     const waiter = new Waiter(this, want, settle)
     this.#append(waiter)
     return waiter
+  }
+
+  /** A copy in their order; one that has left since takes no answer. */
+  waiters(): Waiter<W, T>[] {
+    const all: Waiter<W, T>[] = []
+    for (let waiter = this.#head; waiter !== undefined; waiter = waiter.next) all.push(waiter)
+    return all
+  }
+
+  /** Serves everybody with the same value. */
+  resolveAll(value: T): void {
+    while (this.#head !== undefined) this.#head.resolve(value)
   }
 
   rejectAll(reason: unknown): void {
