@@ -1,11 +1,24 @@
-import { execFile } from 'node:child_process'
+import { type ExecFileOptions, execFile } from 'node:child_process'
 import { mkdtempDisposable, readdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 
 export const root: string = join(import.meta.dirname, '../..')
-export const run = promisify(execFile)
+
+/** Runs a program to its end. Errors: an Error with all that it said, on both streams. */
+export async function run(
+  program: string,
+  args: readonly string[],
+  options: ExecFileOptions = {},
+): Promise<{ stdout: string; stderr: string }> {
+  try {
+    return await promisify(execFile)(program, args, { ...options, encoding: 'utf8' })
+  } catch (error) {
+    const { message, stdout = '' } = error as Error & { stdout?: string }
+    throw new Error(`${message}\n${stdout}`)
+  }
+}
 
 const PLATFORM = `${process.platform}-${process.arch}`
 const NODE_PACKAGES: Readonly<Record<string, string>> = {
@@ -34,7 +47,7 @@ export async function installPacked(nodeVersion: string, ...names: readonly stri
   const { path } = folder
   const tarballs = join(path, 'tarballs')
   await run(process.execPath, [join(root, 'scripts/build.ts'), '--pack', tarballs, ...names])
-  await writeFile(join(path, 'package.json'), '{ "private": true }')
+  await writeFile(join(path, 'package.json'), '{ "private": true, "type": "module" }')
   const files = (await readdir(tarballs)).map((name) => join(tarballs, name))
   const node = `${NODE_PACKAGES[PLATFORM]}@${nodeVersion}`
   await run('npm', ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', ...files, node], { cwd: path })

@@ -12,22 +12,18 @@ const program = join(import.meta.dirname, '../examples/first-of.node.ts')
  */
 async function run(act: (child: ChildProcessWithoutNullStreams) => void) {
   const startedAt = performance.now()
-  const child = spawn(process.execPath, [program])
-  try {
-    const lines: string[] = []
-    const errors: string[] = []
-    child.stderr.on('data', (text) => errors.push(String(text)))
-    const exited = once(child, 'exit')
-    const output = createInterface(child.stdout).on('line', (line) => lines.push(line))
-    await Promise.race([once(output, 'line'), exited])
-    const actedAt = performance.now()
-    act(child)
-    const [code, signal] = await exited
-    const endedAt = performance.now()
-    return { said: lines.slice(1), errors: errors.join(''), code, signal, afterMs: endedAt - actedAt, allMs: endedAt - startedAt }
-  } finally {
-    child.kill('SIGKILL')
-  }
+  const child = spawn(process.execPath, [program], { timeout: 20_000, killSignal: 'SIGKILL' })
+  const lines: string[] = []
+  const errors: string[] = []
+  child.stderr.on('data', (text) => errors.push(String(text)))
+  const exited = once(child, 'close')
+  const output = createInterface(child.stdout).on('line', (line) => lines.push(line))
+  await Promise.race([once(output, 'line'), exited])
+  const actedAt = performance.now()
+  act(child)
+  const [code, signal] = await exited
+  const endedAt = performance.now()
+  return { said: lines.slice(1), errors: errors.join(''), code, signal, afterMs: endedAt - actedAt, allMs: endedAt - startedAt }
 }
 
 describe.concurrent('the first of a message, three seconds and Ctrl-C', () => {
