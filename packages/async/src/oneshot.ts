@@ -50,7 +50,7 @@ class Oneshot<T extends {}> implements OneshotSender<T>, OneshotReceiver<T> {
   send(value: T): boolean {
     if (this.#channel.trySend(value).state !== 'ok') return false
     this.#sent = true
-    this.#channel.close()
+    this.#channel.close() // the first value is the last
     return true
   }
 
@@ -73,7 +73,7 @@ class Oneshot<T extends {}> implements OneshotSender<T>, OneshotReceiver<T> {
   }
 
   close(): void {
-    this.#channel.close()
+    this.#channel.close() // what was sent stays
     this.#end(new DOMException('Oneshot closed', 'AbortError'))
   }
 
