@@ -1,6 +1,7 @@
 import {
   Batcher,
   backoffMs,
+  broadcast,
   channel,
   chunked,
   ManualClock,
@@ -21,6 +22,7 @@ const clock = new ManualClock()
 
 const counts: Record<string, (bad: number) => unknown> = {
   capacity: (bad) => channel(bad),
+  'capacity (broadcast)': (bad) => broadcast(bad),
   permits: (bad) => new Semaphore(bad),
   'permits (resize)': (bad) => new Semaphore(1).resize(bad),
   weight: (bad) => new Semaphore(1).acquire({ weight: bad }),

@@ -1,10 +1,12 @@
 import {
   Batcher,
+  broadcast,
   channel,
   chunked,
   ManualClock,
   mapConcurrent,
   mapConcurrentOrdered,
+  oneshot,
   Pacer,
   retry,
   Semaphore,
@@ -49,6 +51,21 @@ const cases: Record<string, () => Promise<Case> | Case> = {
   'Receiver.recv': () => {
     const { sender, receiver } = channel<number>(1)
     return { wait: (signal) => receiver.recv({ signal }), proceed: () => sender.trySend(1) }
+  },
+  'Receiver.recv behind others': () => {
+    const { sender, receiver } = channel<number>(1)
+    void receiver.recv()
+    void receiver.recv()
+    return { wait: (signal) => receiver.recv({ signal }), proceed: () => [1, 2, 3].map((value) => sender.trySend(value)) }
+  },
+  'OneshotReceiver.recv': () => {
+    const { sender, receiver } = oneshot<number>()
+    return { wait: (signal) => receiver.recv({ signal }), proceed: () => sender.send(1) }
+  },
+  'BroadcastReceiver.recv': () => {
+    const sender = broadcast<number>(1)
+    const receiver = sender.subscribe()
+    return { wait: (signal) => receiver.recv({ signal }), proceed: () => sender.send(1) }
   },
   'WatchReceiver.changed': () => {
     const { sender, receiver } = watch(0)
@@ -105,6 +122,16 @@ const cases: Record<string, () => Promise<Case> | Case> = {
     const forever = (signal: AbortSignal) =>
       new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
     return { wait: (signal) => select({ receiver, forever }, { signal }), proceed: () => sender.trySend(1) }
+  },
+  'select over every kind of receiver': () => {
+    const { sender, receiver } = watch(0)
+    const branches = {
+      news: receiver,
+      value: channel<number>(1).receiver,
+      answer: oneshot<number>().receiver,
+      told: broadcast<number>(1).subscribe(),
+    }
+    return { wait: (signal) => select(branches, { signal }), proceed: () => sender.send(1) }
   },
   yieldNow: () => ({ wait: (signal) => yieldNow({ signal }), proceed: () => {} }),
   chunked: () => ({ wait: async (signal) => Array.fromAsync(chunked([1, 2, 3], 1, { signal })), proceed: () => {} }),

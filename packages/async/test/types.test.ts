@@ -1,4 +1,19 @@
-import { channel, err, ok, type Permit, type Result, Semaphore, StateMachine, select, sleep, toMermaid, watch } from '@warren/async'
+import {
+  broadcast,
+  channel,
+  err,
+  ok,
+  oneshot,
+  type Permit,
+  type Received,
+  type Result,
+  Semaphore,
+  StateMachine,
+  select,
+  sleep,
+  toMermaid,
+  watch,
+} from '@warren/async'
 import { expect, expectTypeOf, test } from 'vitest'
 
 // The compiler checks this file (tsc); running it only shows that the values are there.
@@ -68,4 +83,35 @@ test('watch: a predicate that narrows narrows the value', () => {
   const { receiver } = watch<'idle' | 'up'>('up')
   const up = receiver.waitFor((state) => state === 'up')
   expectTypeOf(up).toEqualTypeOf<Promise<'up'>>()
+})
+
+test('watch: undefined may be a value, so the end is told by a boolean', () => {
+  const { receiver } = watch<string | undefined>(undefined)
+  expectTypeOf(receiver.changed).returns.toEqualTypeOf<Promise<boolean>>()
+  expectTypeOf(receiver[Symbol.asyncIterator]().next).returns.toEqualTypeOf<Promise<IteratorResult<string | undefined, undefined>>>()
+})
+
+test('select: every receiver brings what its own waiting call does', async () => {
+  const branches = {
+    answer: oneshot<number>().receiver,
+    told: broadcast<string>(1).subscribe(),
+    news: watch('value').receiver,
+  }
+  branches.told[Symbol.dispose]()
+  const picked = await select(branches)
+  if (picked.branch === 'answer') expectTypeOf(picked.value).toEqualTypeOf<number | undefined>()
+  else if (picked.branch === 'told') expectTypeOf(picked.value).toEqualTypeOf<Received<string> | undefined>()
+  else expectTypeOf(picked).toEqualTypeOf<{ readonly branch: 'news'; readonly value: boolean }>()
+  expect(picked).toEqual({ branch: 'told', value: undefined })
+})
+
+test('oneshot, broadcast: undefined is the end, so it is no value', () => {
+  // @ts-expect-error undefined cannot be sent
+  oneshot<number | undefined>()
+  // @ts-expect-error undefined cannot be sent
+  broadcast<number | undefined>(1)
+  const received = broadcast<number>(1).subscribe().tryRecv()
+  // @ts-expect-error not looked at
+  void received.value
+  expect(received.state).toBe('empty')
 })
