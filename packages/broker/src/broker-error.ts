@@ -88,9 +88,6 @@ const BY_CODE: Readonly<Record<string, Reading>> = {
   ECONNREFUSED: says('ERR_BROKER_UNAVAILABLE', 'connection refused; start RabbitMQ there or correct AMQP_URL'),
   ENOTFOUND: NO_NAME,
   ECHARSET: NO_NAME, // no name that can be written in DNS
-  EAI_ADDRFAMILY: NO_NAME,
-  EAI_NODATA: NO_NAME,
-  EAI_NONAME: NO_NAME,
   ETIMEDOUT: SILENT,
   ERR_SOCKET_CONNECTION_TIMEOUT: SILENT, // of one address among several
   EHOSTDOWN: NO_ROUTE,

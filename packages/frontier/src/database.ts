@@ -28,7 +28,7 @@ const types = {
 
 /**
  * A pool of sessions with limits on everything that could wait for ever. Owns its connections.
- * **Errors**: every method throws CrawlError by the table of store-error.ts; what is not in it is a bug and comes as pg threw it.
+ * **Errors**: every method throws CrawlError by the table of store-error.ts; what is not in it is a bug and comes as it was thrown.
  */
 export class Database implements AsyncDisposable {
   readonly where: string
@@ -85,8 +85,7 @@ export class Database implements AsyncDisposable {
     try {
       return await run(drizzle(this.#pool))
     } catch (error) {
-      // drizzle wraps what pg threw.
-      throw asStoreError(error instanceof Error && error.cause instanceof Error ? error.cause : error, verb, this.where)
+      throw asStoreError(error, verb, this.where)
     }
   }
 

@@ -71,7 +71,7 @@ export async function openFrontier(options: FrontierOptions, { signal }: { signa
  * The durable set of URLs known to all crawls, and the only owner of their state. Every method is one transaction (or reads) and may be
  * repeated; times are the database's. Any number of processes may share it.
  * Errors of every method: ERR_STORE_UNAVAILABLE (outcome unknown: repeat), ERR_STORE_CONFLICT (after several tries), ERR_STORE_DENIED,
- * ERR_SCHEMA_VERSION.
+ * ERR_SCHEMA_VERSION, ERR_CONFIG_INVALID (DATABASE_URL leads to what cannot serve).
  */
 export class Frontier implements AsyncDisposable {
   readonly #db: Database

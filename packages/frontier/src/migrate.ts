@@ -35,7 +35,7 @@ export async function migrate(databaseUrl: string): Promise<{ from: number; to: 
     await drizzleMigrate(drizzle(client), { migrationsFolder: FOLDER, ...TABLE })
     return { from, to }
   } catch (error) {
-    throw asStoreError(error instanceof Error && error.cause instanceof Error ? error.cause : error, 'migrate', where)
+    throw asStoreError(error, 'migrate', where)
   } finally {
     await client.end()
   }
