@@ -36,6 +36,17 @@ export class Batcher<T, R> implements AsyncDisposable {
   readonly #flushes = new Set<Promise<void>>()
   readonly #signal: AbortSignal
   readonly #link: Disposable
+  readonly #serve = () => {
+    while (this.#flushes.size < this.#concurrency && this.#waiting.head !== undefined) {
+      const due = this.#waiting.head.want.since + this.#options.maxAgeMs
+      if (!this.#closed && this.#waiting.size < this.#options.maxCount && this.#clock.now() < due) {
+        this.#alarm.set(due)
+        return
+      }
+      this.#flushHead()
+    }
+    this.#alarm.set(undefined)
+  }
   #closed = false
 
   /** Errors: RangeError for bad numbers. */
@@ -47,7 +58,7 @@ export class Batcher<T, R> implements AsyncDisposable {
     this.#options = options
     this.#concurrency = concurrency
     this.#clock = clock
-    this.#alarm = new Alarm(clock, () => this.#serve())
+    this.#alarm = new Alarm(clock, this.#serve)
     this.#signal = signal ?? new AbortController().signal
     this.#link = onAbort(signal, (reason) => {
       this.#alarm.set(undefined)
@@ -64,8 +75,9 @@ export class Batcher<T, R> implements AsyncDisposable {
     if (signal?.aborted) return Promise.reject(signal.reason)
     if (this.#signal.aborted) return Promise.reject(this.#signal.reason)
     if (this.#closed) return Promise.reject(new ChannelClosedError('Cannot add: the batcher is closed', item))
-    const result = this.#waiting.wait({ item, since: this.#clock.now() }, signal, () => this.#serve())
-    this.#serve()
+    const result = this.#waiting.wait({ item, since: this.#clock.now() }, signal, this.#serve)
+    const { size } = this.#waiting
+    if (size === 1 || size >= this.#options.maxCount) this.#serve() // in between, the alarm of the oldest stands
     return result
   }
 
@@ -75,18 +87,6 @@ export class Batcher<T, R> implements AsyncDisposable {
     this.#serve()
     while (this.#flushes.size > 0) await Promise.all(this.#flushes)
     this.#link[Symbol.dispose]()
-  }
-
-  #serve(): void {
-    while (this.#flushes.size < this.#concurrency && this.#waiting.head !== undefined) {
-      const due = this.#waiting.head.want.since + this.#options.maxAgeMs
-      if (!this.#closed && this.#waiting.size < this.#options.maxCount && this.#clock.now() < due) {
-        this.#alarm.set(due)
-        return
-      }
-      this.#flushHead()
-    }
-    this.#alarm.set(undefined)
   }
 
   #flushHead(): void {

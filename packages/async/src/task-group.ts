@@ -1,9 +1,5 @@
-import { onAbort, type Waiting } from './abort.ts'
-
-/** One failure is itself; several are an AggregateError of all, in the order they came, with the first as its cause. */
-function oneError(failures: readonly unknown[]): unknown {
-  return failures.length === 1 ? failures[0] : new AggregateError(failures, `${failures.length} tasks failed`, { cause: failures[0] })
-}
+import type { Waiting } from './abort.ts'
+import { Children } from './children.ts'
 
 /**
  * Tasks that live no longer than their scope. The first failure aborts the group's signal with that error as its reason;
@@ -13,41 +9,38 @@ function oneError(failures: readonly unknown[]): unknown {
  * does not stop the tasks.
  */
 export class TaskGroup implements AsyncDisposable {
-  readonly signal: AbortSignal
-  readonly #controller = new AbortController()
-  readonly #link: Disposable
-  readonly #failures: unknown[] = []
-  readonly #ended = Promise.withResolvers<void>()
-  #running = 0
-  #state: 'open' | 'joining' | 'over' = 'open'
-  #cancelled = false
-  #stopped = false
+  readonly #children: Children
+  readonly #end = () => this.#children.end()
+  readonly #fail = (error: unknown) => this.#children.fail(error)
   #joined = false
 
   constructor({ signal }: Waiting = {}) {
-    this.signal = this.#controller.signal
-    this.#link = onAbort(signal, (reason) => this.#controller.abort(reason))
+    this.#children = new Children(signal)
+  }
+
+  /** Aborts with the outer one, by the first failure, and by `cancel`. */
+  get signal(): AbortSignal {
+    return this.#children.signal
   }
 
   /**
    * Starts `fn` in this turn; in an aborted group it does not start and counts as cancelled. A task may spawn siblings.
    * Errors: TypeError when the group has been joined, since nobody would wait for the task.
+   * Cost: one promise beside `fn`'s own.
    */
   spawn(fn: (signal: AbortSignal) => Promise<void>): void {
-    if (this.#state === 'over') throw new TypeError('Cannot spawn: the group has been joined')
-    if (this.signal.aborted) {
-      this.#cancelled = true
-      return
+    if (this.#children.isOver) throw new TypeError('Cannot spawn: the group has been joined')
+    if (!this.#children.begin()) return
+    try {
+      fn(this.#children.signal).then(this.#end, this.#fail)
+    } catch (error) {
+      this.#fail(error)
     }
-    this.#running++
-    void this.#run(fn)
   }
 
   /** Stops the tasks that still run because the scope needs them no longer: `join` then ends well. */
   cancel(): void {
-    if (this.signal.aborted) return
-    this.#stopped = true
-    this.#controller.abort(new DOMException('No longer needed', 'AbortError'))
+    this.#children.stop()
   }
 
   /**
@@ -56,41 +49,12 @@ export class TaskGroup implements AsyncDisposable {
    */
   async join(): Promise<void> {
     this.#joined = true
-    await this.#allEnded()
-    if (this.#failures.length > 0) throw oneError(this.#failures)
-    if (this.#cancelled && !this.#stopped) throw this.signal.reason
+    await this.#children.ended()
+    this.#children.check()
   }
 
   /** As `join`, but silent about a failure that a `join` has reported. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await (this.#joined ? this.#allEnded() : this.join())
-  }
-
-  async #run(fn: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    try {
-      await fn(this.signal)
-    } catch (error) {
-      if (this.signal.aborted && error === this.signal.reason) this.#cancelled = true
-      else {
-        this.#failures.push(error)
-        this.#controller.abort(error) // the first one wins, later calls do nothing
-      }
-    } finally {
-      this.#running--
-      this.#endIfDone()
-    }
-  }
-
-  #allEnded(): Promise<void> {
-    if (this.#state === 'open') this.#state = 'joining'
-    this.#endIfDone()
-    return this.#ended.promise
-  }
-
-  #endIfDone(): void {
-    if (this.#running > 0 || this.#state !== 'joining') return
-    this.#state = 'over'
-    this.#link[Symbol.dispose]()
-    this.#ended.resolve()
+    await (this.#joined ? this.#children.ended() : this.join())
   }
 }
