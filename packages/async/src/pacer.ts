@@ -1,8 +1,7 @@
 import type { Waiting } from './abort.ts'
-import { Alarm } from './alarm.ts'
 import { checkMs } from './check.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { WaitQueue } from './wait-queue.ts'
+import { Line, type Passage } from './line.ts'
 
 export interface PacerOptions {
   readonly intervalMs: number
@@ -15,8 +14,7 @@ export interface PacerOptions {
  */
 export class Pacer {
   readonly #clock: Clock
-  readonly #alarm: Alarm
-  readonly #waiting = new WaitQueue<undefined, void>()
+  readonly #line: Line<undefined>
   #intervalMs: number
   #lastStart = Number.NEGATIVE_INFINITY
   #notBefore = Number.NEGATIVE_INFINITY
@@ -26,7 +24,11 @@ export class Pacer {
     checkMs('intervalMs', intervalMs)
     this.#intervalMs = intervalMs
     this.#clock = clock
-    this.#alarm = new Alarm(clock, () => this.#serve())
+    const dueAt = () => Math.max(this.#lastStart + this.#intervalMs, this.#notBefore)
+    const pass = (_: undefined, now: number) => {
+      this.#lastStart = now
+    }
+    this.#line = new Line({ dueAt, pass }, clock)
   }
 
   get intervalMs(): number {
@@ -37,34 +39,26 @@ export class Pacer {
   set intervalMs(intervalMs: number) {
     checkMs('intervalMs', intervalMs)
     this.#intervalMs = intervalMs
-    this.#serve()
+    this.#line.serve()
   }
 
   /** No start within the next `ms`; never brings one forward. */
   defer(ms: number): void {
     checkMs('ms', ms)
     this.#notBefore = Math.max(this.#notBefore, this.#clock.now() + ms)
-    this.#serve()
+    this.#line.serve()
   }
 
   /** Resolves when the caller may start. Cancel safety: yes; a cancelled wait uses no start up. */
   wait({ signal }: Waiting = {}): Promise<void> {
-    const turn = this.#waiting.wait(undefined, signal, () => this.#serve())
-    this.#serve()
-    return turn
+    return this.#line.pass(undefined, signal)
   }
 
-  #serve(): void {
-    while (this.#waiting.head !== undefined) {
-      const due = Math.max(this.#lastStart + this.#intervalMs, this.#notBefore)
-      const now = this.#clock.now()
-      if (now < due) {
-        this.#alarm.set(due)
-        return
-      }
-      this.#lastStart = now
-      this.#waiting.head.resolve()
-    }
-    this.#alarm.set(undefined)
+  /**
+   * Starts if the interval is over and nobody waits; `retryInMs` is exact when nobody waits, and else too short rather than
+   * too long.
+   */
+  tryStart(): Passage {
+    return this.#line.tryPass(undefined)
   }
 }
