@@ -64,11 +64,11 @@ describe(`async, packed and installed alone in an empty project on Node ${NODE_2
   }, 180_000)
   afterAll(() => folder[Symbol.asyncDispose]())
 
-  /** A module bundled for a browser: its code, and the files of ours in it. */
+  /** A module bundled for a browser: its code, and the files of ours in it. To read a global counts as no effect. */
   const bundle = async (module: string, { minify = false, plugins = [] }: { minify?: boolean; plugins?: Plugin[] } = {}) => {
     const input = at(`bundle-${crypto.randomUUID()}.js`)
     await writeFile(input, module)
-    const build = await rolldown({ input, platform: 'browser', plugins })
+    const build = await rolldown({ input, plugins, platform: 'browser', treeshake: { propertyReadSideEffects: false } })
     const [{ code, modules }] = (await build.generate({ format: 'esm', minify, comments: false })).output
     await build.close()
     const files = Object.entries(modules).filter(([id, { code }]) => id.includes('/@warren/async/') && code)

@@ -57,7 +57,7 @@ export async function mapAllOrAggregate<T, R>(source: Source<T>, limit: number, 
   return results.map(unwrap)
 }
 
-const NOT_YET = err(undefined)
+const NOT_YET: Result<never, undefined> = { ok: false, error: undefined }
 
 async function collect<T, R>(work: Work<T, R>, { signal }: Waiting = {}, sink: Sink<R, number>): Promise<void> {
   signal?.throwIfAborted()
