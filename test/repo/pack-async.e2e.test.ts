@@ -122,6 +122,7 @@ describe(`async, packed and installed alone in an empty project on Node ${NODE_2
     expect((await bundle(`export * from '@warren/async'`)).code).not.toContain('DisposableStack')
   })
 
+  // A call at the top that has no effect is marked `/* @__PURE__ */`.
   test('its modules do nothing when they are imported, as package.json promises', async () => {
     const load = async (id: string) => ({ code: await readFile(id, 'utf8'), moduleSideEffects: true }) // who does not take the word for it
     expect((await bundle(`import '@warren/async'`, { plugins: [{ name: 'distrust', load }] })).code).toBe('')

@@ -76,4 +76,4 @@ export class Line<W> {
 }
 
 const OK: Passage = { state: 'ok' }
-const PASSED = Promise.resolve()
+const PASSED = /* @__PURE__ */ Promise.resolve()
