@@ -1,3 +1,4 @@
+import { causes, codeOf } from '@warren/async'
 import type { UnreachableCode } from '@warren/protocol'
 
 /**
@@ -33,18 +34,24 @@ export const FAILURES: Readonly<Record<string, UnreachableCode>> = {
   UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: 'protocol',
   UND_ERR_REQ_RETRY: 'protocol',
   UND_ERR_RESPONSE: 'protocol',
-  UND_ERR_SOCKS5: 'protocol',
   UND_ERR_WS_MESSAGE_SIZE_EXCEEDED: 'protocol',
   ERR_WEBASSEMBLY_NOT_SUPPORTED: 'protocol',
   // sockets
+  ECANCELED: 'reset',
   ECONNABORTED: 'reset',
   ECONNRESET: 'reset',
+  EIO: 'reset',
+  ENETRESET: 'reset',
+  ENOTCONN: 'reset',
+  EOF: 'reset', // of a resolver's connection: inPhase makes it `dns-failed`
   EPIPE: 'reset',
+  ERR_SOCKET_CLOSED: 'reset',
   ERR_STREAM_DESTROYED: 'reset',
   ERR_STREAM_PREMATURE_CLOSE: 'reset',
   ERR_STREAM_WRITE_AFTER_END: 'reset',
-  ENOTCONN: 'reset',
+  ESHUTDOWN: 'reset',
   ECONNREFUSED: 'connect-refused',
+  ERR_SOCKET_CONNECTION_TIMEOUT: 'connect-timeout',
   ETIMEDOUT: 'connect-timeout',
   EACCES: 'connect-failed',
   EADDRINUSE: 'connect-failed',
@@ -59,48 +66,65 @@ export const FAILURES: Readonly<Record<string, UnreachableCode>> = {
   ENFILE: 'connect-failed',
   ENOBUFS: 'connect-failed',
   ENOMEM: 'connect-failed',
+  ENONET: 'connect-failed',
   EPERM: 'connect-failed',
+  EPROTONOSUPPORT: 'connect-failed',
+  ERR_SOCKET_CLOSED_BEFORE_CONNECTION: 'connect-failed',
+  ESOCKTNOSUPPORT: 'connect-failed',
+  UNKNOWN: 'connect-failed',
   EPROTO: 'tls',
   // the resolvers: c-ares and getaddrinfo
-  ENOTFOUND: 'dns-not-found',
+  EBADNAME: 'dns-not-found',
+  ECHARSET: 'dns-not-found', // no name that can be written in DNS
   ENODATA: 'dns-not-found',
   ENONAME: 'dns-not-found',
-  EAI_NONAME: 'dns-not-found',
+  ENOTFOUND: 'dns-not-found',
   EAI_NODATA: 'dns-not-found',
-  EAI_AGAIN: 'dns-failed',
-  EAI_FAIL: 'dns-failed',
-  EBADNAME: 'dns-not-found',
+  EAI_NONAME: 'dns-not-found',
+  EADDRGETNETWORKPARAMS: 'dns-failed',
+  EBADFAMILY: 'dns-failed',
+  EBADFLAGS: 'dns-failed',
+  EBADHINTS: 'dns-failed',
+  EBADQUERY: 'dns-failed',
   EBADRESP: 'dns-failed',
+  EBADSTR: 'dns-failed',
   ECANCELLED: 'dns-failed',
+  EDESTRUCTION: 'dns-failed',
+  EFILE: 'dns-failed',
   EFORMERR: 'dns-failed',
+  ELOADIPHLPAPI: 'dns-failed',
   ENOTIMP: 'dns-failed',
+  ENOTINITIALIZED: 'dns-failed',
   EREFUSED: 'dns-failed',
   ESERVFAIL: 'dns-failed',
   ETIMEOUT: 'dns-failed',
-  // certificates (X509_V_ERR_*, as Node names them)
-  CERT_CHAIN_TOO_LONG: 'tls',
-  CERT_HAS_EXPIRED: 'tls',
-  CERT_NOT_YET_VALID: 'tls',
-  CERT_REJECTED: 'tls',
-  CERT_REVOKED: 'tls',
-  CERT_SIGNATURE_FAILURE: 'tls',
-  CERT_UNTRUSTED: 'tls',
+  // certificates (X509_V_ERR_*, as Node names them); more by their prefix
   DEPTH_ZERO_SELF_SIGNED_CERT: 'tls',
   HOSTNAME_MISMATCH: 'tls',
   INVALID_CA: 'tls',
   INVALID_PURPOSE: 'tls',
+  OUT_OF_MEM: 'tls',
   PATH_LENGTH_EXCEEDED: 'tls',
   SELF_SIGNED_CERT_IN_CHAIN: 'tls',
-  UNABLE_TO_GET_ISSUER_CERT: 'tls',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'tls',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'tls',
+  UNSPECIFIED: 'tls',
+  // a decoder that cannot be made; what it says of broken data ends where bodies are read
+  ERR_BROTLI_PARAM_SET_FAILED: 'decode',
+  ERR_ZLIB_INITIALIZATION_FAILED: 'decode',
+  ERR_ZSTD_PARAM_SET_FAILED: 'decode',
 }
 
 /** Families of codes that are too many to list. */
 const PREFIXES: readonly (readonly [string, UnreachableCode])[] = [
+  ['CERT_', 'tls'],
+  ['CRL_', 'tls'],
+  ['ERROR_IN_C', 'tls'], // of a certificate's or a revocation list's dates
+  ['UNABLE_TO_', 'tls'],
+  ['ERR_OSSL_', 'tls'],
   ['ERR_SSL_', 'tls'],
   ['ERR_TLS_', 'tls'],
+  ['EAI_', 'dns-failed'],
   ['HPE_', 'protocol'],
+  ['UND_ERR_SOCKS5', 'protocol'], // not used here
 ]
 
 export type Phase = 'resolve' | 'connect' | 'handshake' | 'exchange'
@@ -113,13 +137,20 @@ export interface Failure {
   readonly known: boolean
 }
 
-/** What a foreign error means in the phase it came up in. Total: what the table lacks is `protocol`, and says so. */
+/**
+ * What a foreign error means in the phase it came up in: the first that is known of it and of what stands behind it.
+ * Total: what the table lacks is `protocol`, and says so.
+ */
 export function failureOf(error: unknown, phase: Phase): Failure {
-  const cause = error instanceof AggregateError && error.errors.length > 0 ? error.errors[0] : error
-  const { key, message } = named(cause)
-  const found = (Object.hasOwn(FAILURES, key) ? FAILURES[key] : undefined) ?? PREFIXES.find(([prefix]) => key.startsWith(prefix))?.[1]
-  return { code: inPhase(found ?? 'protocol', phase), detail: `${key}: ${message}`.slice(0, 300), known: found !== undefined }
+  for (const cause of causes(error)) {
+    const code = codeFor(keyOf(cause))
+    if (code !== undefined) return { code: inPhase(code, phase), detail: detailOf(cause), known: true }
+  }
+  return { code: inPhase('protocol', phase), detail: detailOf(error), known: false }
 }
+
+const codeFor = (key: string): UnreachableCode | undefined =>
+  Object.hasOwn(FAILURES, key) ? FAILURES[key] : PREFIXES.find(([prefix]) => key.startsWith(prefix))?.[1]
 
 /** One errno means different things before and after a connection stands. */
 function inPhase(code: UnreachableCode, phase: Phase): UnreachableCode {
@@ -135,8 +166,9 @@ function inPhase(code: UnreachableCode, phase: Phase): UnreachableCode {
   }
 }
 
-function named(error: unknown): { key: string; message: string } {
-  if (!(error instanceof Error)) return { key: typeof error, message: String(error) }
-  const code: unknown = 'code' in error ? error.code : undefined
-  return { key: typeof code === 'string' ? code : error.name, message: error.message }
+const keyOf = (error: unknown): string => codeOf(error) ?? (error instanceof Error ? error.name : typeof error)
+
+function detailOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  return (message === '' ? keyOf(error) : `${keyOf(error)}: ${message}`).slice(0, 300)
 }
