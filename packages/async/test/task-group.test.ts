@@ -1,4 +1,4 @@
-import { ShutdownScope, TaskGroup } from '@warren/async'
+import { TaskGroup } from '@warren/async'
 import { expect, test } from 'vitest'
 import { turn } from './turn.ts'
 
@@ -56,16 +56,4 @@ test('TaskGroup: nobody can spawn where nobody joins', async () => {
   const group = new TaskGroup()
   await group.join()
   expect(() => group.spawn(async () => {})).toThrow(TypeError)
-})
-
-test('ShutdownScope: abort implies drain, both keep the first reason', () => {
-  const scope = new ShutdownScope()
-  scope.drain('SIGTERM')
-  expect([scope.draining.aborted, scope.aborted.aborted]).toEqual([true, false])
-  scope.abort('again')
-  expect([scope.draining.reason, scope.aborted.reason]).toEqual(['SIGTERM', 'again'])
-  const other = new ShutdownScope()
-  other.abort()
-  expect([other.draining.aborted, other.aborted.aborted]).toEqual([true, true])
-  expect(other.aborted.reason).toMatchObject({ name: 'AbortError' })
 })
