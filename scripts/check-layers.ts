@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { builtinModules, isBuiltin } from 'node:module'
 import { join, relative, sep } from 'node:path'
+import { checkConcurrency, withoutComments } from './check-concurrency.ts'
 
 /** The layer of each package: it may import only from lower ones, never sideways. `testkit` is for tests alone. */
 const LAYERS: Readonly<Record<string, number>> = {
@@ -157,8 +158,7 @@ function judge({ name, part, file, folder, specifier, allowed }: Import): string
 
 /** The modules a source names, comments left out. */
 export function importsOf(source: string): string[] {
-  const code = source.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '')
-  return [...code.matchAll(IMPORTS)].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
+  return [...withoutComments(source).matchAll(IMPORTS)].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
 }
 
 function listSources(folder: string): string[] {
@@ -187,7 +187,8 @@ function findCycles(manifests: ReadonlyMap<string, Manifest>): string[] {
 }
 
 if (import.meta.main) {
-  const problems = checkLayers(join(import.meta.dirname, '..', 'packages'))
+  const packagesDir = join(import.meta.dirname, '..', 'packages')
+  const problems = [...checkLayers(packagesDir), ...checkConcurrency(packagesDir)]
   for (const problem of problems) console.error(problem)
   if (problems.length > 0) process.exitCode = 1
   else console.log('The layers hold.')

@@ -2,19 +2,21 @@ import { mkdir, mkdtempDisposable, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { type Allowed, checkConcurrency } from '../../scripts/check-concurrency.ts'
 import { checkLayers, importsOf } from '../../scripts/check-layers.ts'
 import { checkLock } from '../../scripts/check-lock.ts'
 import { countTests } from '../../scripts/test.ts'
 
-/** What the check says of packages with these files. */
-async function layersOf(files: Readonly<Record<string, object | string>>): Promise<string[]> {
+/** What `check` says of a folder with these files. */
+async function inFolder<T>(files: Readonly<Record<string, object | string>>, check: (path: string) => T): Promise<T> {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'warren-layers-'))
   for (const [path, content] of Object.entries(files)) {
     await mkdir(dirname(join(folder.path, path)), { recursive: true })
     await writeFile(join(folder.path, path), typeof content === 'string' ? content : JSON.stringify(content))
   }
-  return checkLayers(folder.path)
+  return check(folder.path)
 }
+const layersOf = (files: Readonly<Record<string, object | string>>) => inFolder(files, checkLayers)
 const manifest = (name: string, more: object = {}) => ({ name: `@warren/${name}`, version: '0.1.0', ...more })
 const on = (...names: string[]) => ({ dependencies: Object.fromEntries(names.map((name) => [`@warren/${name}`, '0.1.0'])) })
 
@@ -116,6 +118,59 @@ describe('the layers', () => {
   test('imports are found in every form, and not in comments', () => {
     const source = `import a from 'a'\nimport {\n  b,\n} from "b"\nexport * from 'c'\nimport 'd'\nawait import('e')\nimport type { F } from 'f'\n// import 'g'\n/* import 'h' */`
     expect(importsOf(source)).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
+  })
+})
+
+describe('concurrency', () => {
+  const of = (source: string, allowed: readonly Allowed[] = []) =>
+    inFolder({ 'web/src/a.ts': source }, (path) => checkConcurrency(path, allowed))
+
+  test.each([
+    ['Promise.race', 'await Promise.race([a, b])'],
+    ['Promise.any', 'await Promise.any(all)'],
+    ['Promise.all', 'await Promise.all([a, b])'],
+    ['Promise.allSettled', 'await Promise.allSettled([a, b])'],
+    ['Promise.withResolvers', 'const { promise } = Promise.withResolvers<void>()'],
+    ['new Promise', 'await new Promise<void>((resolve) => resolve())'],
+    ['AbortSignal.any', 'AbortSignal.any([a, b])'],
+    ['AbortSignal.timeout', 'AbortSignal.timeout(5)'],
+    ["addEventListener('abort'", "signal.addEventListener(\n  'abort', stop)"],
+    ['setTimeout', 'const timer = setTimeout(stop, 5)'],
+    ['setTimeout', 'globalThis.setTimeout(stop, 5)'],
+    ['setInterval', 'setInterval(look, 5)'],
+    ['setImmediate', 'setImmediate(next)'],
+    ['node:timers', "import * as timers from 'node:timers/promises'"],
+    ['node:timers', "import { clearTimeout } from 'timers'"],
+  ])('%s by hand is refused: %s', async (pattern, source) => {
+    expect(await of(source)).toEqual([
+      `web/src/a.ts: ${pattern} is made by hand; use packages/async, or give a reason in scripts/check-concurrency.ts`,
+    ])
+    expect(await of(source, [{ file: 'web/src/a.ts', pattern, reason: 'x' }])).toEqual([])
+  })
+
+  test('types, methods of the same name and comments are none; async and testkit make it by hand', async () => {
+    expect(
+      await of(
+        "let timer: ReturnType<typeof setTimeout>\nsocket.setTimeout(5) // setTimeout(stop)\n/** As Promise.all. */\non.addEventListener('close', stop)",
+      ),
+    ).toEqual([])
+    const byHand = {
+      'async/src/a.ts': 'setTimeout(ring, 5)',
+      'testkit/src/web/a.ts': 'new Promise(run)',
+      'web/test/a.ts': 'Promise.all([])',
+    }
+    expect(await inFolder(byHand, (path) => checkConcurrency(path, []))).toEqual([])
+  })
+
+  test('an exception holds for so many uses: neither for one more, nor when they are gone', async () => {
+    const allowed = (uses: number) => [{ file: 'web/src/a.ts', pattern: 'setTimeout', uses, reason: 'x' }]
+    const source = 'setTimeout(a, 1)\nsetTimeout(b, 2)'
+    expect(await of(source, allowed(2))).toEqual([])
+    expect(await of(source, allowed(1))).toEqual(['web/src/a.ts: setTimeout is used 2 times, and allowed 1; use packages/async'])
+    expect(await of(source, allowed(3))).toEqual([
+      'web/src/a.ts: setTimeout is allowed 3 times, and used 2; shorten the list of scripts/check-concurrency.ts',
+    ])
+    expect(await of('', allowed(1))).toHaveLength(1)
   })
 })
 

@@ -1,0 +1,145 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, sep } from 'node:path'
+
+/** What packages/async has a primitive for: cancellable, without a listener or a timer that stays, and proven. */
+const PATTERNS: Readonly<Record<string, RegExp>> = {
+  'Promise.race': /\bPromise\.race\b/g,
+  'Promise.any': /\bPromise\.any\b/g,
+  'Promise.all': /\bPromise\.all\b/g,
+  'Promise.allSettled': /\bPromise\.allSettled\b/g,
+  'Promise.withResolvers': /\bPromise\.withResolvers\b/g,
+  'new Promise': /\bnew Promise\b/g,
+  'AbortSignal.any': /\bAbortSignal\.any\b/g,
+  'AbortSignal.timeout': /\bAbortSignal\.timeout\b/g,
+  "addEventListener('abort'": /\baddEventListener\(\s*['"`]abort\b/g,
+  setTimeout: timer('setTimeout'),
+  setInterval: timer('setInterval'),
+  setImmediate: timer('setImmediate'),
+  'node:timers': /['"`](?:node:)?timers(?:\/promises)?['"`]/g,
+}
+
+/** The global function; neither its type nor a method of that name, such as a socket's. */
+function timer(name: string): RegExp {
+  return new RegExp(String.raw`(?<!\.|typeof )\b${name}\b|\bglobalThis\.${name}\b`, 'g')
+}
+
+/** Packages that may do it by hand: the one that gives the primitives, and the one that tests them from outside. */
+const FREE: ReadonlySet<string> = new Set(['async', 'testkit'])
+
+export interface Allowed {
+  /** Below `packages`. */
+  readonly file: string
+  /** A key of PATTERNS. */
+  readonly pattern: string
+  /** Default 1. */
+  readonly uses?: number
+  readonly reason: string
+}
+
+const NOT_YET = 'not converted yet'
+
+/** Every use that stays, and why no primitive serves there. */
+const ALLOWED: readonly Allowed[] = [
+  { file: 'broker/src/in-process.ts', pattern: 'Promise.all', reason: NOT_YET },
+  { file: 'broker/src/lane.ts', pattern: 'Promise.all', reason: NOT_YET },
+  { file: 'broker/src/link.ts', pattern: 'Promise.allSettled', reason: NOT_YET },
+  { file: 'broker/src/link.ts', pattern: 'setImmediate', reason: NOT_YET },
+  { file: 'broker/src/publisher.ts', pattern: 'new Promise', reason: NOT_YET },
+  { file: 'broker/src/publisher.ts', pattern: "addEventListener('abort'", reason: NOT_YET },
+  { file: 'broker/src/publisher.ts', pattern: 'setTimeout', reason: NOT_YET },
+  { file: 'broker/src/pulse.ts', pattern: 'setInterval', reason: NOT_YET },
+  { file: 'broker/src/rabbit.ts', pattern: 'Promise.all', uses: 4, reason: NOT_YET },
+  { file: 'broker/src/rabbit.ts', pattern: "addEventListener('abort'", reason: NOT_YET },
+  { file: 'broker/src/turn.ts', pattern: 'Promise.withResolvers', reason: NOT_YET },
+  { file: 'broker/src/turn.ts', pattern: 'setImmediate', reason: NOT_YET },
+  { file: 'cli/src/command-operate.ts', pattern: 'Promise.all', reason: NOT_YET },
+  { file: 'cli/src/contact.ts', pattern: 'Promise.all', reason: NOT_YET },
+  { file: 'cli/src/contact.ts', pattern: 'AbortSignal.any', reason: NOT_YET },
+  { file: 'cli/src/embedded.ts', pattern: 'Promise.all', reason: NOT_YET },
+  { file: 'cli/src/embedded.ts', pattern: 'Promise.withResolvers', uses: 2, reason: NOT_YET },
+  { file: 'cli/src/embedded.ts', pattern: "addEventListener('abort'", uses: 3, reason: NOT_YET },
+  { file: 'cli/src/progress.ts', pattern: 'setInterval', reason: NOT_YET },
+  { file: 'cli/src/run-crawl.ts', pattern: 'Promise.race', reason: NOT_YET },
+  { file: 'cli/src/run-crawl.ts', pattern: 'AbortSignal.any', reason: NOT_YET },
+  { file: 'cli/src/run-crawl.ts', pattern: "addEventListener('abort'", uses: 2, reason: NOT_YET },
+  { file: 'cli/src/status.ts', pattern: 'Promise.all', reason: NOT_YET },
+  { file: 'cli/src/summary.ts', pattern: 'Promise.all', reason: NOT_YET },
+  { file: 'coordinator/src/coordinator.ts', pattern: 'new Promise', reason: NOT_YET },
+  { file: 'coordinator/src/coordinator.ts', pattern: 'AbortSignal.any', uses: 2, reason: NOT_YET },
+  { file: 'coordinator/src/coordinator.ts', pattern: "addEventListener('abort'", uses: 2, reason: NOT_YET },
+  { file: 'coordinator/src/coordinator.ts', pattern: 'setTimeout', reason: NOT_YET },
+  { file: 'coordinator/src/crawl-book.ts', pattern: 'Promise.all', reason: NOT_YET },
+  { file: 'coordinator/src/dispatch.ts', pattern: 'Promise.allSettled', reason: NOT_YET },
+  { file: 'coordinator/src/metrics.ts', pattern: 'Promise.all', reason: NOT_YET },
+  { file: 'fetcher/src/body.ts', pattern: 'Promise.withResolvers', reason: NOT_YET },
+  { file: 'fetcher/src/connections.ts', pattern: 'setInterval', reason: NOT_YET },
+  { file: 'fetcher/src/connector.ts', pattern: 'Promise.race', reason: NOT_YET },
+  { file: 'fetcher/src/connector.ts', pattern: 'Promise.withResolvers', reason: NOT_YET },
+  { file: 'fetcher/src/connector.ts', pattern: 'new Promise', reason: NOT_YET },
+  { file: 'fetcher/src/connector.ts', pattern: "addEventListener('abort'", reason: NOT_YET },
+  { file: 'fetcher/src/connector.ts', pattern: 'setTimeout', uses: 2, reason: NOT_YET },
+  { file: 'fetcher/src/exchange.ts', pattern: 'Promise.withResolvers', reason: NOT_YET },
+  { file: 'fetcher/src/name-cache.ts', pattern: 'Promise.race', reason: NOT_YET },
+  { file: 'fetcher/src/run-fetcher.ts', pattern: 'new Promise', reason: NOT_YET },
+  { file: 'fetcher/src/run-fetcher.ts', pattern: 'AbortSignal.any', reason: NOT_YET },
+  { file: 'fetcher/src/run-fetcher.ts', pattern: "addEventListener('abort'", uses: 2, reason: NOT_YET },
+  { file: 'fetcher/src/visit-run.ts', pattern: 'Promise.all', uses: 2, reason: NOT_YET },
+  { file: 'fetcher/src/visit-run.ts', pattern: "addEventListener('abort'", reason: NOT_YET },
+  { file: 'fetcher/src/visit-run.ts', pattern: 'setTimeout', reason: NOT_YET },
+  { file: 'fetcher/src/watchdog.ts', pattern: 'setInterval', reason: NOT_YET },
+  { file: 'parser/src/parser-pool.ts', pattern: 'Promise.all', reason: NOT_YET },
+  { file: 'parser/src/parser-pool.ts', pattern: 'new Promise', reason: NOT_YET },
+  { file: 'parser/src/parser-pool.ts', pattern: 'setInterval', reason: NOT_YET },
+  { file: 'parser/src/parser-pool.ts', pattern: 'setImmediate', reason: NOT_YET },
+  { file: 'parser/src/parser.ts', pattern: 'new Promise', reason: NOT_YET },
+  { file: 'parser/src/parser.ts', pattern: 'AbortSignal.any', reason: NOT_YET },
+  { file: 'parser/src/parser.ts', pattern: "addEventListener('abort'", reason: NOT_YET },
+  { file: 'postgres/src/account.ts', pattern: 'new Promise', reason: NOT_YET },
+  { file: 'postgres/src/cached-home.ts', pattern: 'Promise.all', uses: 2, reason: NOT_YET },
+  { file: 'postgres/src/initialize.ts', pattern: 'new Promise', reason: NOT_YET },
+  { file: 'postgres/src/initialize.ts', pattern: "addEventListener('abort'", reason: NOT_YET },
+  { file: 'postgres/src/orphan.ts', pattern: 'setTimeout', reason: NOT_YET },
+  { file: 'postgres/src/orphan.ts', pattern: 'node:timers', reason: NOT_YET },
+  { file: 'postgres/src/start.ts', pattern: 'Promise.race', reason: NOT_YET },
+  { file: 'postgres/src/start.ts', pattern: 'Promise.withResolvers', uses: 2, reason: NOT_YET },
+  { file: 'postgres/src/start.ts', pattern: 'new Promise', reason: NOT_YET },
+  { file: 'postgres/src/start.ts', pattern: 'setTimeout', uses: 2, reason: NOT_YET },
+  { file: 'postgres/src/start.ts', pattern: 'node:timers', reason: NOT_YET },
+  { file: 'service/src/run-main.ts', pattern: 'Promise.all', reason: NOT_YET },
+  { file: 'service/src/run-main.ts', pattern: 'Promise.withResolvers', reason: NOT_YET },
+  { file: 'service/src/run-main.ts', pattern: 'setTimeout', uses: 2, reason: NOT_YET },
+]
+
+/** Every hand-made concurrency in the sources of packages, and every exception that is no longer needed. */
+export function checkConcurrency(packagesDir: string, allowed: readonly Allowed[] = ALLOWED): string[] {
+  const uses = new Map<string, number>()
+  for (const file of sourcesOf(packagesDir)) {
+    const code = withoutComments(readFileSync(join(packagesDir, file), 'utf8'))
+    for (const [pattern, expression] of Object.entries(PATTERNS)) {
+      const count = code.match(expression)?.length ?? 0
+      if (count > 0) uses.set(`${file}: ${pattern}`, count)
+    }
+  }
+  const problems: string[] = []
+  for (const { file, pattern, uses: expected = 1 } of allowed) {
+    const where = `${file}: ${pattern}`
+    const found = uses.get(where) ?? 0
+    uses.delete(where)
+    if (found > expected) problems.push(`${where} is used ${found} times, and allowed ${expected}; use packages/async`)
+    if (found < expected)
+      problems.push(`${where} is allowed ${expected} times, and used ${found}; shorten the list of scripts/check-concurrency.ts`)
+  }
+  for (const where of uses.keys())
+    problems.push(`${where} is made by hand; use packages/async, or give a reason in scripts/check-concurrency.ts`)
+  return problems
+}
+
+function sourcesOf(packagesDir: string): string[] {
+  return readdirSync(packagesDir, { recursive: true, encoding: 'utf8' })
+    .map((file) => file.replaceAll(sep, '/'))
+    .filter((file) => /^[^/]+\/src\/.*\.ts$/.test(file) && !FREE.has(file.split('/')[0] ?? ''))
+    .sort()
+}
+
+/** `source` without what is no code; a `//` inside a string, as in a URL, has no space before it. */
+export const withoutComments = (source: string): string => source.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '')
