@@ -13,7 +13,7 @@ export interface BackoffOptions {
   readonly random?: (() => number) | undefined
 }
 
-/** `E`: the errors that are retried, when `retryable` is a type guard. */
+/** `E`: the errors that are retried, known when `retryable` is a type guard. */
 export interface RetryOptions<E = unknown> extends BackoffOptions, Waiting {
   /** Tries in all, the first included. Default: no limit. */
   readonly attempts?: number | undefined
@@ -21,7 +21,7 @@ export interface RetryOptions<E = unknown> extends BackoffOptions, Waiting {
   readonly deadlineMs?: number | undefined
   /** Shared with other calls: when it is spent, the error is thrown instead of another try. Default: no limit. */
   readonly budget?: RetryBudget | undefined
-  /** Whether another try may help. Default: always. */
+  /** Whether another try may help. Default: always. A type guard, as `(error) => error instanceof Busy` is one, types the hooks' errors. */
   readonly retryable?: ((error: unknown) => boolean) | undefined
   /** The least wait that `error` asks for, as Retry-After does. */
   readonly retryAfterMs?: ((error: E) => number | undefined) | undefined
@@ -29,8 +29,6 @@ export interface RetryOptions<E = unknown> extends BackoffOptions, Waiting {
   readonly onRetry?: ((error: E, next: { readonly attempt: number; readonly delayMs: number }) => void) | undefined
   readonly clock?: Clock | undefined
 }
-
-type ErrorClass<E> = abstract new (...args: never[]) => E
 
 /** Keeps 0 * 2^n from becoming 0 * Infinity; no wait is doubled that often. */
 const LARGEST_DOUBLING = 512
@@ -46,12 +44,6 @@ export function backoffMs(attempt: number, { baseMs, maxMs, random = Math.random
   checkMs('maxMs', maxMs)
   return random() * Math.min(maxMs, baseMs * 2 ** Math.min(attempt - 1, LARGEST_DOUBLING))
 }
-
-/** A predicate for `retryable`: instances of these classes. The hooks of `retry` then get errors of these types. */
-export const retryOn =
-  <E>(...classes: readonly ErrorClass<E>[]): ((error: unknown) => error is E) =>
-  (error): error is E =>
-    classes.some((errorClass) => error instanceof errorClass)
 
 /**
  * Calls `fn` until it succeeds. Its signal aborts with the caller's and at the deadline.

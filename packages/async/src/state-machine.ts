@@ -48,6 +48,10 @@ export function step<const T extends TransitionTable<T>>(table: T, from: StateOf
   throw new IllegalStepError(from, event, [...targets], allowedFrom)
 }
 
+interface Observer<T, P> {
+  readonly tell: (step: StepOf<T, P>) => void
+}
+
 /**
  * A state that changes only along its table. `P` says what events carry: `new StateMachine<typeof TABLE, { lose: Error }>(...)`.
  * Order: a step changes the state, then tells the observers in the order in which they came. One of them may step again: that
@@ -55,10 +59,10 @@ export function step<const T extends TransitionTable<T>>(table: T, from: StateOf
  */
 export class StateMachine<const T extends TransitionTable<T>, P extends PayloadsOf<T, P> = NoPayloads> {
   readonly #table: T
-  readonly #observers = new Set<{ readonly tell: (step: StepOf<T, P>) => void }>()
+  readonly #observers = new Set<Observer<T, P>>()
   #state: StateOf<T>
-  /** Steps to be told of, while some are. */
-  #untold: StepOf<T, P>[] | undefined
+  /** Steps to be told of and to whom, while some are. */
+  #untold: { readonly taken: StepOf<T, P>; readonly observers: readonly Observer<T, P>[] }[] | undefined
 
   constructor(table: T, initial: StateOf<T>) {
     this.#table = table
@@ -86,7 +90,7 @@ export class StateMachine<const T extends TransitionTable<T>, P extends Payloads
     return to
   }
 
-  /** Tells `observer` of every step from the next one on, until it is disposed. */
+  /** Tells `observer` of every step taken from now on, until it is disposed. */
   onStep(observer: (step: StepOf<T, P>) => void): Disposable {
     const entry = { tell: observer }
     this.#observers.add(entry)
@@ -94,17 +98,18 @@ export class StateMachine<const T extends TransitionTable<T>, P extends Payloads
   }
 
   #tell(taken: StepOf<T, P>): void {
+    const notice = { taken, observers: [...this.#observers] }
     if (this.#untold !== undefined) {
-      this.#untold.push(taken)
+      this.#untold.push(notice)
       return
     }
     const errors: unknown[] = []
-    this.#untold = [taken]
-    for (const told of this.#untold) {
-      for (const observer of [...this.#observers]) {
-        if (!this.#observers.has(observer)) continue // disposed by one before it
+    this.#untold = [notice]
+    for (const { taken, observers } of this.#untold) {
+      for (const observer of observers) {
+        if (!this.#observers.has(observer)) continue // disposed since
         try {
-          observer.tell(told)
+          observer.tell(taken)
         } catch (error) {
           errors.push(error)
         }

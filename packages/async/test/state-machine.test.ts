@@ -1,4 +1,4 @@
-import { IllegalStepError, StateMachine, step, toMermaid } from '@warren/async'
+import { breakerSteps, IllegalStepError, StateMachine, step, toMermaid } from '@warren/async'
 import { expect, test } from 'vitest'
 
 const door = {
@@ -44,4 +44,55 @@ test('toMermaid draws every step and every end', () => {
   locked --> closed: unlock
   gone --> [*]
 `)
+})
+
+test('toMermaid gives states whose names Mermaid cannot read an identifier', () => {
+  expect(toMermaid(breakerSteps, 'closed')).toBe(`stateDiagram-v2
+  state "half-open" as half_open
+  [*] --> closed
+  closed --> open: trip
+  open --> half_open: probe
+  half_open --> closed: recover
+  half_open --> open: relapse
+`)
+})
+
+test('onStep: observers get from, event, to and payload when the state has changed, and dispose ends it', () => {
+  const machine = new StateMachine<typeof door, { lock: string }>(door, 'closed')
+  const seen: unknown[] = []
+  const observer = machine.onStep((step) => seen.push([machine.state, step]))
+  machine.step('lock', 'key')
+  machine.step('unlock')
+  observer[Symbol.dispose]()
+  machine.step('open')
+  expect(seen).toEqual([
+    ['locked', { from: 'closed', event: 'lock', to: 'locked', payload: 'key' }],
+    ['closed', { from: 'locked', event: 'unlock', to: 'closed', payload: undefined }],
+  ])
+})
+
+test('onStep: the error of an observer comes out of a step that was taken', () => {
+  const machine = new StateMachine(door, 'closed')
+  machine.onStep(() => {
+    throw new Error('one')
+  })
+  expect(() => machine.step('open')).toThrow('one')
+  expect(machine.state).toBe('opened')
+  machine.onStep(() => {
+    throw new Error('two')
+  })
+  expect(() => machine.step('close')).toThrow('2 observers failed')
+})
+
+test('onStep: an observer that steps again is told of it after the others have been told of the step before', () => {
+  const machine = new StateMachine(door, 'closed')
+  const told: string[] = []
+  machine.onStep(({ event }) => {
+    told.push(`first: ${event}`)
+    if (event === 'open') expect(machine.step('close')).toBe('closed')
+  })
+  machine.onStep(({ event }) => told.push(`second: ${event}`))
+  expect(machine.step('open')).toBe('opened') // where this step led
+  expect(machine.state).toBe('closed')
+  expect(told).toEqual(['first: open', 'second: open', 'first: close', 'second: close'])
 })

@@ -7,8 +7,10 @@ import {
   type Permit,
   type Received,
   type Result,
+  retry,
   Semaphore,
   StateMachine,
+  type StepArgs,
   select,
   sleep,
   toMermaid,
@@ -114,4 +116,95 @@ test('oneshot, broadcast: undefined is the end, so it is no value', () => {
   // @ts-expect-error not looked at
   void received.value
   expect(received.state).toBe('empty')
+})
+
+const PHONE = { idle: { ring: 'ringing' }, ringing: { answer: 'talking', miss: 'idle' }, talking: { hangUp: 'idle' } } as const
+interface PhonePayloads {
+  readonly ring: { readonly number: string }
+  readonly hangUp: string | undefined
+}
+
+test('StateMachine: an event is stepped with the payload it carries, and with none if it carries none', () => {
+  const phone = new StateMachine<typeof PHONE, PhonePayloads>(PHONE, 'idle')
+  expectTypeOf(phone.step('ring', { number: '110' })).toEqualTypeOf<'idle' | 'ringing' | 'talking'>()
+  phone.step('answer')
+  phone.step('hangUp') // undefined may be left out
+  phone.step('ring', { number: '112' })
+  phone.step('answer')
+  phone.step('hangUp', 'bye')
+  const never = () => {
+    // @ts-expect-error no such event
+    phone.step('explode')
+    // @ts-expect-error its payload is missing
+    phone.step('ring')
+    // @ts-expect-error not its payload
+    phone.step('ring', 110)
+    // @ts-expect-error it carries nothing
+    phone.step('answer', 'hello')
+    // @ts-expect-error one of them carries something
+    phone.step('ring' as 'ring' | 'answer')
+    // @ts-expect-error a machine without payloads
+    new StateMachine(PHONE, 'idle').step('ring', { number: '110' })
+    // @ts-expect-error a payload for an event that is not in the table
+    new StateMachine<typeof PHONE, { dial: string }>(PHONE, 'idle')
+  }
+  void never
+})
+
+test('StateMachine: what takes the arguments of a step hands them on', () => {
+  const phone = new StateMachine<typeof PHONE, PhonePayloads>(PHONE, 'idle')
+  const step = (...args: StepArgs<typeof PHONE, PhonePayloads>) => phone.step(...args)
+  step('ring', { number: '110' })
+  step('answer')
+  // @ts-expect-error its payload is missing
+  void (() => step('ring'))
+})
+
+test('StateMachine: the event of a step tells its states and its payload', () => {
+  const phone = new StateMachine<typeof PHONE, PhonePayloads>(PHONE, 'idle')
+  phone.onStep((step) => {
+    switch (step.event) {
+      case 'ring':
+        expectTypeOf(step).toEqualTypeOf<{
+          readonly from: 'idle'
+          readonly event: 'ring'
+          readonly to: 'ringing'
+          readonly payload: { readonly number: string }
+        }>()
+        break
+      case 'answer':
+        expectTypeOf(step.to).toEqualTypeOf<'talking'>()
+        expectTypeOf(step.payload).toEqualTypeOf<undefined>()
+        break
+      case 'miss':
+        break
+      case 'hangUp':
+        expectTypeOf(step.payload).toEqualTypeOf<string | undefined>()
+        break
+      default:
+        expectTypeOf(step).toBeNever()
+    }
+  })
+})
+
+test('retry: a type guard types the errors that the hooks get, a plain predicate leaves them unknown', async () => {
+  class Busy extends Error {
+    readonly retryAfterMs = 1
+  }
+  class Away extends Error {
+    readonly sinceMs = 0
+  }
+  const times = { baseMs: 0, maxMs: 0 }
+  await retry(async () => 1, {
+    ...times,
+    retryable: (error) => error instanceof Busy || error instanceof Away,
+    retryAfterMs: (error) => {
+      expectTypeOf(error).toEqualTypeOf<Busy | Away>()
+      return error instanceof Busy ? error.retryAfterMs : undefined
+    },
+  })
+  await retry(async () => 1, { ...times, retryable: (error) => error instanceof Busy, retryAfterMs: (error) => error.retryAfterMs })
+  await retry(async () => 1, { ...times, onRetry: (error) => expectTypeOf(error).toEqualTypeOf<unknown>() })
+  // @ts-expect-error the predicate does not say that it is Busy
+  await retry(async () => 1, { ...times, retryable: (_: unknown): boolean => true, retryAfterMs: (error: Busy) => error.retryAfterMs })
 })
