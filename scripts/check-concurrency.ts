@@ -105,9 +105,6 @@ const ALLOWED: readonly Allowed[] = [
   { file: 'postgres/src/start.ts', pattern: 'new Promise', reason: NOT_YET },
   { file: 'postgres/src/start.ts', pattern: 'setTimeout', uses: 2, reason: NOT_YET },
   { file: 'postgres/src/start.ts', pattern: 'node:timers', reason: NOT_YET },
-  { file: 'service/src/run-main.ts', pattern: 'Promise.all', reason: NOT_YET },
-  { file: 'service/src/run-main.ts', pattern: 'Promise.withResolvers', reason: NOT_YET },
-  { file: 'service/src/run-main.ts', pattern: 'setTimeout', uses: 2, reason: NOT_YET },
 ]
 
 /** Every hand-made concurrency in the sources of packages, and every exception that is no longer needed. */

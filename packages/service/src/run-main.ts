@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { ShutdownScope } from '@warren/async'
+import { join, oneshot, ShutdownScope, select, sleep, systemClock } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 import { EXIT, exitCodeOf, failuresIn } from './exit.ts'
 import { redact } from './redact.ts'
@@ -64,7 +64,7 @@ export async function runMain(main: (shutdown: ShutdownScope) => Promise<number>
   for (const output of [host.stdout, host.stderr]) listen(output, 'error', ignoreClosedPipe)
 
   const code = await ending(main, shutdown, stderr)
-  await Promise.all([flush(host.stdout), flush(host.stderr)])
+  await join([() => flush(host.stdout), () => flush(host.stderr)])
   return host.exit(code)
 }
 
@@ -91,7 +91,8 @@ class Signals implements Disposable {
   readonly #end: () => void
   #count = 0
   readonly #lastAt = new Map<string, number>()
-  #grace: NodeJS.Timeout | undefined
+  /** Takes back the end that the second signal has set. */
+  #callOff = () => {}
 
   constructor(shutdown: ShutdownScope, end: () => void) {
     this.#shutdown = shutdown
@@ -109,21 +110,19 @@ class Signals implements Disposable {
     else if (this.#count > 2) this.#end()
     else {
       this.#shutdown.abort(reason)
-      this.#grace = setTimeout(this.#end, ABORT_GRACE_MS).unref()
+      this.#callOff = systemClock.schedule(ABORT_GRACE_MS, this.#end)
     }
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#grace)
+    this.#callOff()
   }
 }
 
 const bugReport = (error: unknown): string => redact(`warren: this is a bug, please report it\n${inspect(error)}\n`)
 
 async function flush(output: Output): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, FLUSH_MS)
-  output.write('', () => resolve()) // called in order, after all that was written before; also when the pipe is closed
-  await promise
-  clearTimeout(timer)
+  const { sender, receiver } = oneshot<true>()
+  output.write('', () => sender.send(true)) // called in order, after all that was written before; also when the pipe is closed
+  await select({ written: receiver, late: (signal) => sleep(FLUSH_MS, { signal }) })
 }

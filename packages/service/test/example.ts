@@ -1,3 +1,4 @@
+import { whenAborted } from '@warren/async'
 import { createLogger, createMetrics, EXIT, loadConfig, runMain, serveHealth } from '@warren/service'
 import { z } from 'zod'
 
@@ -10,6 +11,6 @@ await runMain(async (shutdown) => {
   const ready = () => ({ ok: !shutdown.draining.aborted, reason: 'draining' })
   await using health = await serveHealth({ host: '127.0.0.1', port: HEALTH_PORT, metrics, ready })
   logger.info({ port: health.port }, 'listening')
-  await new Promise((resolve) => shutdown.draining.addEventListener('abort', resolve))
+  await whenAborted(shutdown.draining)
   return EXIT.ok
 })

@@ -1,14 +1,12 @@
 // A command for run-main.test.ts, run as a process of its own.
-import { setTimeout as wait } from 'node:timers/promises'
+import { select, sleep } from '@warren/async'
 import { createLogger, EXIT, runMain } from '@warren/service'
 
 await runMain(async (shutdown) => {
   switch (process.argv[2]) {
     case 'drain': {
-      const keepAlive = setInterval(() => {}, 1_000)
       process.stdout.write('started\n')
-      await new Promise((resolve) => shutdown.draining.addEventListener('abort', resolve))
-      clearInterval(keepAlive)
+      await select({ drain: shutdown.draining, work: (signal) => sleep(60_000, { signal }) })
       return EXIT.ok
     }
     case 'chatter': {
@@ -16,7 +14,7 @@ await runMain(async (shutdown) => {
       for (let i = 0; i < 50; i++) {
         process.stdout.write(`${'x'.repeat(10_000)}\n`)
         logger.info('still here')
-        await wait(1)
+        await sleep(1)
       }
       return EXIT.ok
     }

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import type { ShutdownScope } from '@warren/async'
+import { type ShutdownScope, whenAborted } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 import { EXIT, type Host, runMain } from '@warren/service'
 import { afterEach, expect, test, vi } from 'vitest'
@@ -31,7 +31,6 @@ const start = (main: (shutdown: ShutdownScope) => Promise<number>) => {
   const host = new FakeProcess()
   return { host, ended: runMain(main, { host: host as Host }) }
 }
-const aborted = (signal: AbortSignal) => new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
 
 test('the code of main is the exit code, and no listener stays', async () => {
   const { host, ended } = start(async () => EXIT.noSeed)
@@ -69,7 +68,7 @@ test('a bug shows its stack', async () => {
 
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('%s drains; drained, the code of main counts', async (name) => {
   const { host, ended } = start(async (shutdown) => {
-    await aborted(shutdown.draining)
+    await whenAborted(shutdown.draining)
     expect(shutdown.aborted.aborted).toBe(false)
     return EXIT.ok
   })
@@ -81,7 +80,7 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('%s drains; drained, the code of main
 test.each(['SIGINT', 'SIGHUP'])('%s after SIGTERM aborts: 130 whatever main returns or throws', async (name) => {
   for (const result of [async () => EXIT.ok, () => Promise.reject(new CrawlError('ERR_STORE_UNAVAILABLE', 'cut'))]) {
     const { host, ended } = start(async (shutdown) => {
-      await aborted(shutdown.aborted)
+      await whenAborted(shutdown.aborted)
       return result()
     })
     host.emit('SIGTERM')
@@ -96,7 +95,7 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('two %ss within 300 ms are one', asyn
   const seen: boolean[] = []
   const { host, ended } = start(async (shutdown) => {
     const see = () => seen.push(shutdown.draining.aborted, shutdown.aborted.aborted)
-    await aborted(shutdown.draining)
+    await whenAborted(shutdown.draining)
     host.emit(name)
     see()
     vi.advanceTimersByTime(299)
@@ -114,7 +113,7 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'])('two %ss within 300 ms are one', asyn
 
 test('a cancellation by a signal is told by the exit code only', async () => {
   const { host, ended } = start(async (shutdown) => {
-    await aborted(shutdown.draining)
+    await whenAborted(shutdown.draining)
     throw shutdown.draining.reason
   })
   host.emit('SIGINT')
