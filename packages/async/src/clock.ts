@@ -55,8 +55,7 @@ export function sleep(ms: number, { signal, clock = systemClock }: Waiting & { c
 /** A clock that stands still until a test advances it. */
 export class ManualClock implements Clock {
   #now = 0
-  #timers = 0
-  readonly #alarms = new Heap<{ ring: (() => void) | undefined }>()
+  readonly #calls = new Heap<() => void>()
 
   now(): number {
     return this.#now
@@ -64,35 +63,26 @@ export class ManualClock implements Clock {
 
   /** How many calls are scheduled. */
   get timers(): number {
-    return this.#timers
+    return this.#calls.size
   }
 
   schedule(ms: number, ring: () => void): () => void {
-    const alarm: { ring: (() => void) | undefined } = { ring }
-    this.#alarms.push(this.#now + ms, alarm)
-    this.#timers++
-    return () => {
-      if (alarm.ring !== undefined) this.#timers--
-      alarm.ring = undefined
-    }
+    const call = this.#calls.push(this.#now + ms, ring)
+    return () => void this.#calls.remove(call)
   }
 
   /**
-   * Moves time on by `ms`, alarm by alarm in the order they are due, and lets everything that one sets off run (promises, not
-   * I/O) before the next: what is scheduled anew within the span rings within it. Errors: RangeError as `sleep`.
+   * Moves time on by `ms`, call by call in the order they are due, and lets everything that one sets off run (promises, not
+   * I/O) before the next: what is scheduled anew within the span is called within it. Errors: RangeError as `sleep`.
    */
   async advance(ms: number): Promise<void> {
     checkMs('ms', ms)
     const until = this.#now + ms
     await macrotask()
-    for (let head = this.#alarms.head; head !== undefined && head.at <= until; head = this.#alarms.head) {
-      this.#alarms.pop()
-      const { ring } = head.item
-      if (ring === undefined) continue
-      head.item.ring = undefined
-      this.#timers--
+    for (let head = this.#calls.head; head !== undefined && head.at <= until; head = this.#calls.head) {
+      this.#calls.remove(head)
       this.#now = Math.max(this.#now, head.at)
-      ring()
+      head.item()
       await macrotask()
     }
     this.#now = until
