@@ -184,7 +184,7 @@ class Subscription<T extends {}> implements BroadcastReceiver<T> {
   tell(received: Received<T>): boolean {
     const call = this.#calls.head
     if (call === undefined) return false
-    this.#next++
+    this.#next++ // seen, by this call
     call.resolve(received)
     return true
   }

@@ -52,7 +52,8 @@ export interface Receiver<T extends {}> extends End<T>, AsyncIterable<T>, Select
 
 /**
  * A bounded queue between tasks, for many senders and many receivers (mpmc): each value goes to one of them. A full one makes
- * senders wait (backpressure). Errors: RangeError for a capacity that is no integer >= 1.
+ * senders wait (backpressure). It takes no turn of the event loop: of two ends that wait for nothing but each other one should
+ * call `yieldNow` now and then. Errors: RangeError for a capacity that is no integer >= 1.
  */
 export function channel<T extends {}>(capacity: number): { readonly sender: Sender<T>; readonly receiver: Receiver<T> } {
   checkCount('capacity', capacity, 1)

@@ -1,4 +1,4 @@
-const LEAST = 16
+const LEAST = 4
 /** A ring that a burst has made longer than this is dropped when it has run empty. */
 const KEPT = 1_024
 

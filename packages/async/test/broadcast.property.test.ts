@@ -7,7 +7,7 @@
  * - broadcast.ts: a receiver that lagged is not told
  *     `if (lostCount > 0) {` => `if (lostCount > 0 && (this.#next += lostCount) < 0) {`
  * - broadcast.ts: a value given to one who waited is seen again
- *     `this.#next++` => ``
+ *     `this.#next++ // seen` => `// seen`
  * - broadcast.ts: the first receiver that does not wait any more keeps the others from being told
  *     `else this.#waiting.delete(receiver)` => `else break`
  * - broadcast.ts: a receiver that waits counts as one that has not seen the value, which is kept
