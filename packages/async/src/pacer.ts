@@ -46,7 +46,6 @@ export class Pacer {
   defer(ms: number): void {
     checkMs('ms', ms)
     this.#notBefore = Math.max(this.#notBefore, this.#clock.now() + ms)
-    this.#line.serve()
   }
 
   /** Resolves when the caller may start. Cancel safety: yes; a cancelled wait uses no start up. */

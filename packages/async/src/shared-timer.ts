@@ -2,7 +2,7 @@ import { Alarm } from './alarm.ts'
 import type { Clock } from './clock.ts'
 import { Heap } from './heap.ts'
 
-/** A clock that keeps all its calls in a heap and sets one timer of another clock. Cost: O(log n) a call, n being those scheduled. */
+/** A clock that keeps its calls in a heap and sets one timer of another clock. Cost: O(log n), n being the calls scheduled. */
 export class SharedTimer implements Clock {
   readonly #clock: Clock
   readonly #alarm: Alarm
@@ -20,24 +20,24 @@ export class SharedTimer implements Clock {
 
   schedule(ms: number, ring: () => void): () => void {
     const call = this.#calls.push(this.now() + ms, ring)
-    this.#set()
+    this.#setAlarm()
     return () => {
-      if (this.#calls.remove(call)) this.#set()
+      if (this.#calls.remove(call)) this.#setAlarm()
     }
   }
 
   #ring(): void {
     const now = this.now()
-    this.#isRinging = true // the timer is set once, after all
+    this.#isRinging = true
     for (let head = this.#calls.head; head !== undefined && head.at <= now; head = this.#calls.head) {
       this.#calls.remove(head)
       head.item()
     }
     this.#isRinging = false
-    this.#set()
+    this.#setAlarm()
   }
 
-  #set(): void {
-    if (!this.#isRinging) this.#alarm.set(this.#calls.head?.at)
+  #setAlarm(): void {
+    if (!this.#isRinging) this.#alarm.set(this.#calls.head?.at) // once, when all have been called
   }
 }

@@ -68,7 +68,7 @@ export class TokenBucket {
 
   /**
    * Changes rate, burst or both, also for those who wait: what has been taken and not come back stays owed and comes back at
-   * the new rate from now on. A waiting take that a smaller burst no longer covers waits as in a bucket of its size.
+   * the new rate from now on. A waiting take that a smaller burst no longer covers waits until the bucket is full.
    * Errors: RangeError unless both are finite numbers > 0.
    */
   setLimit({ ratePerSecond, burst = this.#tokens.burst }: Partial<RateLimit>): void {
@@ -82,7 +82,6 @@ export class TokenBucket {
   defer(ms: number): void {
     checkMs('ms', ms)
     this.#tokens.defer(this.#clock.now() + ms)
-    this.#line.serve()
   }
 
   #check(n: number): void {
@@ -107,7 +106,7 @@ class Tokens implements Gate<number> {
   }
 
   dueAt(n: number): number {
-    return Math.max(this.#fullAt - (this.burst - n) * this.msPerToken, this.#notBefore)
+    return Math.max(this.#fullAt - Math.max(0, this.burst - n) * this.msPerToken, this.#notBefore)
   }
 
   pass(n: number, now: number): void {
@@ -115,7 +114,7 @@ class Tokens implements Gate<number> {
   }
 
   change(msPerToken: number, burst: number, now: number): void {
-    if (this.#fullAt > now) this.#fullAt = now + (this.#fullAt - now) * (msPerToken / this.msPerToken)
+    this.#fullAt = now + (this.#fullAt - now) * (msPerToken / this.msPerToken)
     this.msPerToken = msPerToken
     this.burst = burst
   }
