@@ -24,10 +24,8 @@
  *     `if (this.#calls.remove(call)) this.#setAlarm()` => `this.#calls.remove(call)`
  * - shared-timer.ts: the timer is not set anew after it has rung
  *     `    this.#isRinging = false` => `    this.#isRinging = false; if (now > 0) return`
- * - shared-timer.ts: one of several that are due is called
- *     `      head.item()` => `      head.item(); break`
  */
-import { KeyedRateLimiter, ManualClock } from '@warren/async'
+import { type Clock, KeyedRateLimiter, ManualClock } from '@warren/async'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { BucketModel } from './bucket-model.ts'
@@ -38,7 +36,7 @@ const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ op: fc.constantFrom('take', 'take', 'take', 'try', 'cancel'), key, n: fc.nat(99) }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('advance' as const), key, n: fc.nat(100) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('defer' as const), key, n: fc.nat(200) }) },
-  { weight: 1, arbitrary: fc.record({ op: fc.constant('limit' as const), key, n: fc.constant(0), limit: fc.option(limit) }) },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('limit' as const), key, n: fc.constant(0), limit: fc.option(limit, { freq: 2 }) }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('passers-by' as const), key, n: fc.nat(5) }) },
 )
 
@@ -125,3 +123,16 @@ test('KeyedRateLimiter remembers at most twice the keys that owed something at o
     }),
     { numRuns: 30 },
   ))
+
+test('KeyedRateLimiter: a key whose timer is late is not forgotten, and who waits for it comes first', async () => {
+  const manual = new ManualClock()
+  let lateMs = 0
+  const clock: Clock = { now: () => manual.now() + lateMs, schedule: (ms, ring) => manual.schedule(ms, ring) }
+  const limiter = new KeyedRateLimiter<string>({ ratePerSecond: 100, burst: 1, clock })
+  limiter.tryTake('late')
+  const waiting = limiter.take('late')
+  lateMs = 15 // due since 5 ms, but the timer has not rung
+  for (const key of ['new', 'newer', 'newest']) limiter.tryTake(key)
+  expect(limiter.tryTake('late')).toEqual({ state: 'early', retryInMs: 10 })
+  await waiting
+})
