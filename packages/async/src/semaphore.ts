@@ -16,7 +16,10 @@ export class Semaphore {
   #size: number
   #lent = 0
   readonly #waiting = new WaitQueue<number, Permit>()
-  readonly #lend = () => this.#serve()
+  readonly #serve = () => {
+    for (let head = this.#waiting.head; head !== undefined && this.#fits(head.want); head = this.#waiting.head)
+      head.resolve(this.#take(head.want))
+  }
   readonly #giveBack = (weight: number) => {
     this.#lent -= weight
     this.#serve()
@@ -39,20 +42,19 @@ export class Semaphore {
    * exceeds the size, since it would block everybody for ever (weight 1 waits also while the size is 0).
    */
   acquire({ signal, weight = 1 }: Waiting & { weight?: number | undefined } = {}): Promise<Permit> {
+    if (signal?.aborted) return Promise.reject(signal.reason)
     try {
-      signal?.throwIfAborted()
-      const permit = this.tryAcquire(weight)
-      return permit === undefined ? this.#waiting.wait(weight, signal, this.#lend) : Promise.resolve(permit)
+      this.#check(weight)
     } catch (error) {
       return Promise.reject(error)
     }
+    return this.#isFree(weight) ? Promise.resolve(this.#take(weight)) : this.#waiting.wait(weight, signal, this.#serve)
   }
 
   /** A permit if one is free and nobody waits for it. Errors: RangeError as `acquire`. */
   tryAcquire(weight = 1): Permit | undefined {
-    checkCount('weight', weight, 1)
-    if (weight > Math.max(1, this.#size)) throw new RangeError(`Cannot use weight: ${weight} is not an integer <= ${this.#size}, the size`)
-    return this.#waiting.size === 0 && this.#fits(weight) ? this.#take(weight) : undefined
+    this.#check(weight)
+    return this.#isFree(weight) ? this.#take(weight) : undefined
   }
 
   /** Sets how many permits there are. Fewer: nothing is taken back, the next are lent when enough have been returned. */
@@ -62,13 +64,17 @@ export class Semaphore {
     this.#serve()
   }
 
-  #fits(weight: number): boolean {
-    return this.#lent + weight <= this.#size
+  #check(weight: number): void {
+    checkCount('weight', weight, 1)
+    if (weight > Math.max(1, this.#size)) throw new RangeError(`Cannot use weight: ${weight} is not an integer <= ${this.#size}, the size`)
   }
 
-  #serve(): void {
-    for (let head = this.#waiting.head; head !== undefined && this.#fits(head.want); head = this.#waiting.head)
-      head.resolve(this.#take(head.want))
+  #isFree(weight: number): boolean {
+    return this.#waiting.head === undefined && this.#fits(weight)
+  }
+
+  #fits(weight: number): boolean {
+    return this.#lent + weight <= this.#size
   }
 
   #take(weight: number): Permit {

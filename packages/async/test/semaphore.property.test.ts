@@ -1,12 +1,25 @@
 /*
- * Seeded mutants, each of which one of these tests has killed:
- * - dispose gives back twice (no `held` check)
- * - tryAcquire does not look at the queue (barging)
- * - serve hands out one permit per release instead of all that fit (lost wake-up)
- * - a cancelled head does not serve the next one
- * - resize does not serve
- * - serve skips a head that does not fit (starvation of heavy requests)
- * - a cancelled waiter stays in the queue
+ * Mutants that these tests kill:
+ * - semaphore.ts: a permit can be given back twice
+ *     `    this.#giveBack = undefined` => ``
+ * - semaphore.ts: a permit is given back as weight 1
+ *     `    giveBack?.(this.weight)` => `    giveBack?.(1)`
+ * - semaphore.ts: a new caller is served before those who wait
+ *     `return this.#waiting.head === undefined && this.#fits(weight)` => `return this.#fits(weight)`
+ * - semaphore.ts: one waiter is served for a permit that would do for several
+ *     `      head.resolve(this.#take(head.want))` => `      { head.resolve(this.#take(head.want)); break }`
+ * - semaphore.ts: more is lent than there is
+ *     `this.#lent + weight <= this.#size` => `this.#lent + weight <= this.#size + 1`
+ * - semaphore.ts: a heavy head is served as soon as one permit is free
+ *     `this.#fits(head.want)` => `this.#fits(1)`
+ * - semaphore.ts: a cancelled head does not let the next one have what it waited for
+ *     `signal, this.#serve)` => `signal)`
+ * - semaphore.ts: permits given back serve nobody
+ *     `    this.#lent -= weight` => `    this.#lent -= weight; if (weight > 0) return`
+ * - semaphore.ts: a new size serves nobody
+ *     `resize(permits: number): void {` => `resize(permits: number): void { this.#size = permits; if (permits >= 0) return`
+ * - wait-queue.ts: a cancelled waiter stays in the queue
+ *     `    this.reject(this.#signal?.reason)` => `    this.#settle.reject(this.#signal?.reason)`
  */
 import { type Permit, Semaphore } from '@warren/async'
 import fc from 'fast-check'
