@@ -1,13 +1,13 @@
 import type { Waiting } from './abort.ts'
 import { Crew, type Mapper, type Sink, type Work } from './crew.ts'
 import type { Source } from './input.ts'
-import { err, ok, type Result, unwrap } from './result.ts'
+import { err, ok, type Result } from './result.ts'
 
 /**
  * `fn` of every item, at most `limit` at once; the results in the order of the items. The first failure, of `fn` or of the
  * source, aborts the signal of the calls in flight, they are awaited, and it is thrown: no further item starts.
  * Cancel safety: yes, as `fn`: nothing is in flight afterwards, and the source is closed; a pending `next()` that its
- * `return()` does not end is left behind. Who has all results when the signal aborts returns them.
+ * `return()` does not end is left behind. A signal that aborts when the source has ended, and that no call heeds, changes nothing.
  * Errors: the failure, AggregateError for several; `signal.reason`; RangeError for a bad limit.
  * Cost: `fn`'s promise and an `await` for each item. Source: bench/async.
  */
@@ -51,10 +51,13 @@ export async function mapAllSettled<T, R>(
 /** As `mapAllSettled`, but for the values alone. Errors: one AggregateError of all failures, also of one, in the order of the items. */
 export async function mapAllOrAggregate<T, R>(source: Source<T>, limit: number, fn: Mapper<T, R>, options?: Waiting): Promise<R[]> {
   const results = await mapAllSettled(source, limit, fn, options)
-  const failures = results.flatMap((result) => (result.ok ? [] : [result.error]))
-  if (failures.length > 0)
-    throw new AggregateError(failures, `${failures.length} of ${results.length} items failed`, { cause: failures[0] })
-  return results.map(unwrap)
+  const values: R[] = []
+  const failures: unknown[] = []
+  for (const result of results)
+    if (result.ok) values.push(result.value)
+    else failures.push(result.error)
+  if (failures.length === 0) return values
+  throw new AggregateError(failures, `${failures.length} of ${results.length} items failed`, { cause: failures[0] })
 }
 
 const NOT_YET: Result<never, undefined> = { ok: false, error: undefined }
