@@ -1,20 +1,40 @@
 /*
- * Seeded mutants, each of which one of these tests has killed:
- * - one try more than `attempts`
- * - the wait doubles from the second attempt on only / is not capped by maxMs
- * - retryAfterMs is ignored
- * - a wait that passes the deadline is slept
- * - an error that is not retryable is retried
- * - a cancellation is retried
+ * Mutants that these tests kill:
+ * - retry.ts: one try more than attempts
+ *     `if (attempt >= attempts` => `if (attempt > attempts`
+ * - retry.ts: the wait doubles from the second attempt on only
+ *     `2 ** Math.min(attempt - 1, LARGEST_DOUBLING)` => `2 ** Math.min(Math.max(0, attempt - 2), LARGEST_DOUBLING)`
+ * - retry.ts: a wait is longer than maxMs
+ *     `random() * Math.min(maxMs, ` => `random() * Math.max(0, `
+ * - retry.ts: the number of the attempt grows beyond what a number holds
+ *     `2 ** Math.min(attempt - 1, LARGEST_DOUBLING)` => `2 ** (attempt - 1)`
+ * - retry.ts: the least wait that an error asks for is ignored
+ *     `options.retryAfterMs?.(error as never) ?? 0` => `0`
+ * - retry.ts: a wait that passes the deadline is slept
+ *     `if (clock.now() + delayMs >= deadline ||` => `if (`
+ * - retry.ts: an error that is not retryable is retried
+ *     `|| options.retryable?.(error) === false) throw error` => `) throw error`
+ * - retry.ts: a cancellation is retried
+ *     `      if (signal.aborted) throw signal.reason` => ``
+ * - retry.ts: the deadline is not told to the attempts
+ *     `return withTimeout(deadlineMs, (cut) => tries(fn, options, cut,` => `return withTimeout(deadlineMs, () => tries(fn, options, signal ?? new AbortController().signal,`
+ * - retry.ts: a retry costs the budget nothing
+ *     ` || budget?.tryWithdraw() === false) throw error` => `) throw error`
+ * - retry.ts: a call brings the budget nothing
+ *     `  budget?.deposit()` => ``
+ * - retry.ts: every attempt brings the budget something
+ *     `      return await fn(signal, attempt)` => `      if (attempt > 1) budget?.deposit(); return await fn(signal, attempt)`
+ * - retry.ts: a wait that the deadline forbids costs the budget something
+ *     `if (clock.now() + delayMs >= deadline || budget?.tryWithdraw() === false)` => `if (budget?.tryWithdraw() === false || clock.now() + delayMs >= deadline)`
  */
-import { backoffMs, ManualClock, retry, sleep } from '@warren/async'
+import { backoffMs, ManualClock, RetryBudget, retry, sleep } from '@warren/async'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 test('backoffMs is below the doubled base and the maximum, and reaches every part of that span', () => {
   fc.assert(
     fc.property(
-      fc.integer({ min: 1, max: 2_000 }),
+      fc.integer({ min: 1, max: 5_000 }),
       fc.nat(10_000),
       fc.nat(100_000),
       fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
@@ -45,15 +65,21 @@ test('retry: tries until success, attempts, deadline, a fatal error or a cancell
         r: fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
         cancelAtMs: fc.option(fc.nat(2_000), { nil: undefined }),
         tryMs: fc.nat(100),
+        reserve: fc.option(fc.nat(4), { nil: undefined }),
+        ratio: fc.nat(1),
       }),
-      async (failures, { attempts, deadlineMs, r, cancelAtMs, tryMs }) => {
+      async (failures, { attempts, deadlineMs, r, cancelAtMs, tryMs, reserve, ratio }) => {
         const clock = new ManualClock()
+        const windowMs = 1_000_000 // all of this lies within it
+        const budget = reserve === undefined ? undefined : new RetryBudget({ ratio, minPerSecond: reserve / 1_000, windowMs, clock })
         const controller = new AbortController()
         const retryAfter = 700
         const starts: number[] = []
         const ends: number[] = []
+        let last: AbortSignal | undefined
         const outcome = retry(
           async (signal, attempt) => {
+            last = signal
             expect(attempt).toBe(starts.length + 1)
             starts.push(clock.now())
             await sleep(tryMs, { signal, clock })
@@ -70,6 +96,7 @@ test('retry: tries until success, attempts, deadline, a fatal error or a cancell
             random: () => r,
             clock,
             signal: controller.signal,
+            budget,
             retryable: (error) => !(error instanceof Failure && error.kind === 'fatal'),
             onRetry: () => expect(controller.signal.aborted).toBe(false),
             retryAfterMs: (error) => (error instanceof Failure && error.kind === 'after' ? retryAfter : undefined),
@@ -90,6 +117,7 @@ test('retry: tries until success, attempts, deadline, a fatal error or a cancell
         const cut = () => (cancelAtMs !== undefined && cancelAtMs < (deadlineMs ?? Number.POSITIVE_INFINITY) ? 'cancelled' : 'TimeoutError')
         let expected: unknown
         const expectedStarts: number[] = []
+        let retriesLeft = reserve === undefined ? Number.POSITIVE_INFINITY : reserve + ratio
         for (let attempt = 1; expected === undefined; attempt++) {
           if (now >= until && attempt > 1) expected = cut()
           else {
@@ -103,6 +131,7 @@ test('retry: tries until success, attempts, deadline, a fatal error or a cancell
             else if (failure === undefined) expected = 'done'
             else if (failure === 'fatal' || attempt === attempts || now + waitMs >= (deadlineMs ?? Number.POSITIVE_INFINITY))
               expected = failure
+            else if (retriesLeft-- === 0) expected = failure
             else if (now + waitMs >= until) expected = cut()
             else now += waitMs
           }
@@ -113,8 +142,10 @@ test('retry: tries until success, attempts, deadline, a fatal error or a cancell
         expect('value' in seen ? seen.value : seen.error instanceof Failure ? seen.error.kind : (seen.error.name ?? seen.error)).toBe(
           expected,
         )
+        if (expected === 'cancelled' || expected === 'TimeoutError') expect('error' in seen && seen.error).toBe(last?.reason)
         expect(seen.at).toBeLessThanOrEqual(deadlineMs ?? Number.POSITIVE_INFINITY)
         expect(clock.timers).toBe(0)
+        if (budget !== undefined) for (let left = Math.max(0, retriesLeft); left >= 0; left--) expect(budget.tryWithdraw()).toBe(left > 0)
       },
     ),
   ))
