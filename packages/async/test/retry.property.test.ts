@@ -44,6 +44,7 @@ test('backoffMs is below the doubled base and the maximum, and reaches every par
         )
       },
     ),
+    { examples: [[2_000, 0, 1_000, 0.5]] }, // 0 * 2^1999, and 2^1999 is Infinity
   )
 })
 
