@@ -133,7 +133,7 @@ class Holding {
 /**
  * Builds a value out of resources: `build` opens them in its scope. If it fails half-way, what was open is released before its
  * failure is thrown; else the value owns them, and disposing it releases them.
- * Cancel safety: as `build`'s own; nothing stays open. Errors: those of `build`, in an AggregateError with those of releasing.
+ * Cancel safety: as `build`'s own; nothing stays open. Errors: that of `build`; an AggregateError of it and that of releasing.
  */
 export async function scoped<T extends object>(
   build: (scope: ResourceScope) => Promise<T>,
