@@ -1,6 +1,5 @@
-import { ManualClock, sleep, systemClock, withTimeout } from '@warren/async'
+import { ManualClock, sleep, systemClock } from '@warren/async'
 import { afterEach, expect, test, vi } from 'vitest'
-import { listenerCount, turn } from './turn.ts'
 
 afterEach(() => vi.useRealTimers())
 
@@ -56,47 +55,4 @@ test('ManualClock wakes in the order of the due times, also those who sleep agai
   await both
   expect(woken).toEqual(['tick 10', 'tick 20', 'sleeper 25', 'tick 30'])
   expect(clock.now()).toBe(100)
-})
-
-test('withTimeout: the caller sees TimeoutError, the function its signal, and an unheeding function is not waited for', async () => {
-  const clock = new ManualClock()
-  let seen: AbortSignal | undefined
-  const call = withTimeout(
-    100,
-    (signal) => {
-      seen = signal
-      return new Promise<never>(() => {})
-    },
-    { clock },
-  )
-  const outcome = expect(call).rejects.toMatchObject({ name: 'TimeoutError' })
-  await clock.advance(99)
-  expect(seen?.aborted).toBe(false)
-  await clock.advance(1)
-  await outcome
-  expect(seen?.reason).toMatchObject({ name: 'TimeoutError' })
-})
-
-test('withTimeout: the outer cancellation passes through untouched, and the timer goes', async () => {
-  const clock = new ManualClock()
-  const controller = new AbortController()
-  const reason = { why: 'shutdown' }
-  const call = withTimeout(100, (signal) => sleep(50, { signal, clock }), { clock, signal: controller.signal })
-  controller.abort(reason)
-  await expect(call).rejects.toBe(reason)
-  expect(clock.timers).toBe(0)
-})
-
-test('withTimeout: a value or a failure in time ends the timer', async () => {
-  const clock = new ManualClock()
-  const controller = new AbortController()
-  expect(await withTimeout(100, async () => 7, { clock, signal: controller.signal })).toBe(7)
-  await expect(withTimeout(100, () => Promise.reject(new Error('no')), { clock })).rejects.toThrow('no')
-  const throwing = (): Promise<never> => {
-    throw new Error('at once')
-  }
-  await expect(withTimeout(100, throwing, { clock })).rejects.toThrow('at once')
-  await turn()
-  expect(clock.timers).toBe(0)
-  expect(listenerCount(controller.signal)).toBe(0)
 })

@@ -135,3 +135,15 @@ test('ShutdownScope: linked to signals, each stage follows its own', () => {
   const late = new ShutdownScope({ draining: new AbortController().signal, aborted: failing.signal })
   expect([late.draining.reason, late.aborted.reason]).toEqual(['sibling', 'sibling'])
 })
+
+test('ShutdownScope: the grace runs once, from the first drain on', async () => {
+  const clock = new ManualClock()
+  const scope = new ShutdownScope({ graceMs: 10, clock })
+  await clock.advance(100)
+  scope.drain('first')
+  await clock.advance(6)
+  scope.drain('second')
+  expect(scope.aborted.aborted).toBe(false)
+  await clock.advance(4)
+  expect([scope.draining.reason, scope.aborted.reason.name]).toEqual(['first', 'TimeoutError'])
+})
