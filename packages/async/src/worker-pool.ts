@@ -128,8 +128,8 @@ export class WorkerPool<T, R> implements AsyncDisposable {
    */
   async ready({ signal }: Waiting = {}): Promise<void> {
     signal?.throwIfAborted()
-    const permit = await this.#room?.acquire({ signal })
-    permit?.[Symbol.dispose]()
+    const room = await this.#room?.acquire({ signal })
+    room?.[Symbol.dispose]()
   }
 
   /** Resolves when nothing runs or waits, at once if so. Cancel safety: yes. */
@@ -185,12 +185,15 @@ export class WorkerPool<T, R> implements AsyncDisposable {
   #enqueue(item: T, priority: number, signal: AbortSignal | undefined, permit?: Permit): Promise<R> {
     const level = this.#levels[priority] as WaitQueue<Job<T>, R>
     const key = this.#arrivals++ - priority * this.#headStart
-    const withdraw = () => {
-      permit?.[Symbol.dispose]()
-      this.#onWithdrawal()
-    }
+    const withdraw =
+      permit === undefined
+        ? this.#onWithdrawal
+        : () => {
+            permit[Symbol.dispose]()
+            this.#onWithdrawal()
+          }
     this.#queued++
-    const result = level.wait({ item, signal, key, permit }, signal, permit === undefined ? this.#onWithdrawal : withdraw)
+    const result = level.wait({ item, signal, key, permit }, signal, withdraw)
     this.#startNext() // places may have become free while it waited for room
     return result
   }
