@@ -80,7 +80,7 @@ class Ticker implements Interval {
   }
 
   reset(): void {
-    this.#due = this.#clock.now() + this.#everyMs
+    this.#due = this.#clock.now() + this.#everyMs // of everybody
     this.#serve()
   }
 
