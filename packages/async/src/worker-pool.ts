@@ -52,7 +52,7 @@ export class WorkerPool<T, R> implements AsyncDisposable {
   #outside = 0
   #isClosed = false
 
-  readonly #onValue = (value: R): R => {
+  readonly #onValue = <V>(value: V): V => {
     this.#end()
     return value
   }

@@ -1,8 +1,10 @@
 import {
   Batcher,
   broadcast,
+  CircuitBreaker,
   channel,
   chunked,
+  KeyedRateLimiter,
   ManualClock,
   mapConcurrent,
   mapConcurrentOrdered,
@@ -14,6 +16,7 @@ import {
   sleep,
   TaskGroup,
   TokenBucket,
+  WorkerPool,
   watch,
   withTimeout,
   yieldNow,
@@ -28,6 +31,10 @@ interface Case {
 }
 
 const echo = async (items: readonly number[]) => items
+const echoOne = async (n: number) => n
+const raise = (pool: WorkerPool<number, unknown>) => {
+  pool.concurrency = 1
+}
 
 const cases: Record<string, () => Promise<Case> | Case> = {
   'Clock.sleep': () => {
@@ -96,6 +103,50 @@ const cases: Record<string, () => Promise<Case> | Case> = {
     const bucket = new TokenBucket({ ratePerSecond: 1_000, burst: 5, clock })
     await bucket.take(5)
     return { wait: (signal) => bucket.take(5, { signal }), proceed: () => clock.advance(5) }
+  },
+  'KeyedRateLimiter.take': async () => {
+    const clock = new ManualClock()
+    const limiter = new KeyedRateLimiter<string>({ ratePerSecond: 1_000, burst: 5, clock })
+    await limiter.take('a', 5)
+    return { wait: (signal) => limiter.take('a', 5, { signal }), proceed: () => clock.advance(5) }
+  },
+  'WorkerPool.add, queued': () => {
+    const pool = new WorkerPool({ concurrency: 0, run: echoOne })
+    return { wait: (signal) => pool.add(1, { signal }), proceed: () => raise(pool) }
+  },
+  'WorkerPool.add, without room': () => {
+    const pool = new WorkerPool({ concurrency: 0, maxQueued: 1, run: echoOne })
+    pool.add(1)
+    return { wait: (signal) => pool.add(2, { signal }), proceed: () => raise(pool) }
+  },
+  'WorkerPool.add, running': () => {
+    const clock = new ManualClock()
+    const pool = new WorkerPool({ concurrency: 1, run: (ms: number, signal) => sleep(ms, { signal, clock }) })
+    return { wait: (signal) => pool.add(5, { signal }), proceed: () => clock.advance(5) }
+  },
+  'WorkerPool.ready': () => {
+    const pool = new WorkerPool({ concurrency: 0, maxQueued: 1, run: echoOne })
+    pool.add(1)
+    return { wait: (signal) => pool.ready({ signal }), proceed: () => raise(pool) }
+  },
+  'WorkerPool.idle': () => {
+    const pool = new WorkerPool({ concurrency: 0, run: echoOne })
+    pool.add(1)
+    return { wait: (signal) => pool.idle({ signal }), proceed: () => raise(pool) }
+  },
+  'WorkerPool with a signal': () => {
+    const clock = new ManualClock()
+    const wait = async (signal: AbortSignal) => {
+      signal.throwIfAborted()
+      await using pool = new WorkerPool({ concurrency: 1, run: (ms: number, signal) => sleep(ms, { signal, clock }), signal })
+      await pool.add(5)
+    }
+    return { wait, proceed: () => clock.advance(5) }
+  },
+  'CircuitBreaker.run': () => {
+    const clock = new ManualClock()
+    const breaker = new CircuitBreaker({ openMs: 1, maxOpenMs: 1 })
+    return { wait: (signal) => breaker.run(() => sleep(5, { signal, clock }), { signal }), proceed: () => clock.advance(5) }
   },
   retry: () => {
     const clock = new ManualClock()
