@@ -59,6 +59,15 @@ export interface ConsumeOptions {
   readonly signal?: AbortSignal
 }
 
+/** AMQP's qos is a 16 bit number, in which 0 means no limit. */
+const MAX_PREFETCH = 65_535
+
+/** Errors: RangeError. */
+export function checkPrefetch(prefetch: number): void {
+  if (!Number.isInteger(prefetch) || prefetch < 1 || prefetch > MAX_PREFETCH)
+    throw new RangeError(`Cannot use prefetch: ${prefetch} is not an integer from 1 to ${MAX_PREFETCH}`)
+}
+
 export const BROKER_STATES = ['disconnected', 'connecting', 'connected', 'blocked', 'failed', 'closed'] as const
 export type BrokerState = (typeof BROKER_STATES)[number]
 

@@ -1,9 +1,18 @@
 import { backoffMs, Semaphore } from '@warren/async'
 import { CrawlError, decode, type Message } from '@warren/protocol'
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
-import type { BrokerEvent, BrokerStats, ConsumeOptions, Consumer, Handle, QueueName, Verdict } from './broker.ts'
+import { trackHandlers } from './background.ts'
+import {
+  type BrokerEvent,
+  type BrokerStats,
+  type ConsumeOptions,
+  type Consumer,
+  checkPrefetch,
+  type Handle,
+  type QueueName,
+  type Verdict,
+} from './broker.ts'
 import { brokerMeaning } from './broker-error.ts'
-import { checkPrefetch, InFlight } from './in-flight.ts'
 import { judge, pause, type RetryPolicy } from './judge.ts'
 
 /** What a consumer needs of its broker. */
@@ -41,7 +50,8 @@ export class RabbitConsumer implements Consumer {
   readonly #queueName: string
   readonly #handle: Handle
   readonly #cancelled: AbortSignal | undefined
-  readonly #inFlight = new InFlight()
+  /** Handlers, and what subscribes anew. */
+  readonly #tasks = trackHandlers()
   /** Aborts when no more is taken. */
   readonly #closing = new AbortController()
   readonly #failed = new AbortController()
@@ -73,7 +83,7 @@ export class RabbitConsumer implements Consumer {
     channel.on('error', () => {}) // `close` follows
     channel.prependListener('close', () => {
       subscription.open = false
-      if (this.#subscription === subscription) void this.#resubscribe('its channel was closed')
+      if (this.#subscription === subscription) this.#tasks.track(() => this.#resubscribe('its channel was closed'))
     })
     await this.#consume(subscription)
     this.#subscription = subscription
@@ -106,7 +116,7 @@ export class RabbitConsumer implements Consumer {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#cancel()
     this.#closing.abort()
-    await this.#inFlight.idle()
+    await this.#tasks.idle()
     const subscription = this.#subscription
     if (subscription?.open !== true) return
     this.#subscription = undefined
@@ -117,8 +127,8 @@ export class RabbitConsumer implements Consumer {
     const { channel } = subscription
     await channel.prefetch(this.#prefetch)
     const { consumerTag } = await channel.consume(this.#queueName, (raw) => {
-      if (raw !== null) this.#take(subscription, raw)
-      else if (this.#subscription === subscription) void this.#resubscribe('the broker cancelled it')
+      if (raw !== null) this.#tasks.track(() => this.#run(subscription, raw, performance.now()))
+      else if (this.#subscription === subscription) this.#tasks.track(() => this.#resubscribe('the broker cancelled it'))
     })
     subscription.tag = consumerTag
   }
@@ -149,11 +159,6 @@ export class RabbitConsumer implements Consumer {
       }
       await pause(backoffMs(attempt, RESUBSCRIBE), this.#closing.signal)
     }
-  }
-
-  #take(subscription: Subscription, raw: ConsumeMessage): void {
-    this.#inFlight.enter()
-    void this.#run(subscription, raw, performance.now()).finally(() => this.#inFlight.leave())
   }
 
   async #run(subscription: Subscription, raw: ConsumeMessage, receivedAt: number): Promise<void> {

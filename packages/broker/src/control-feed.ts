@@ -1,13 +1,14 @@
 import { type Control, decode } from '@warren/protocol'
 import type { ChannelModel } from 'amqplib'
 import type { BrokerEvent } from './broker.ts'
+import { Controls } from './controls.ts'
 import type { Topology } from './topology.ts'
 
 /** This process's own queue of controls, made anew on every connection; what was said meanwhile is said again within a second. */
 export class ControlFeed {
   readonly #topology: Topology['control']
   readonly #onEvent: (event: BrokerEvent) => void
-  readonly #listeners = new Set<(control: Control) => void>()
+  readonly #controls = new Controls()
   #attached: ChannelModel | undefined
 
   constructor(topology: Topology, onEvent: (event: BrokerEvent) => void) {
@@ -16,15 +17,14 @@ export class ControlFeed {
   }
 
   async listen(listener: (control: Control) => void, model: ChannelModel | undefined): Promise<AsyncDisposable> {
-    const own = (control: Control) => listener(control) // the same function may listen twice
-    this.#listeners.add(own)
+    const listening = this.#controls.listen(listener)
     if (model !== undefined) await this.attach(model)
-    return { [Symbol.asyncDispose]: async () => void this.#listeners.delete(own) }
+    return listening
   }
 
   /** Does nothing while nobody listens. */
   async attach(model: ChannelModel): Promise<void> {
-    if (this.#listeners.size === 0 || this.#attached === model) return
+    if (this.#controls.listeners === 0 || this.#attached === model) return
     this.#attached = model
     const { exchange, queue } = this.#topology
     try {
@@ -52,8 +52,7 @@ export class ControlFeed {
       this.#onEvent({ type: 'control-ignored', error: error instanceof Error ? error : new Error(String(error)) })
       return
     }
-    const control = message
-    // In a microtask: a throw inside amqplib's callback would close the channel instead of ending the process.
-    for (const listener of this.#listeners) queueMicrotask(() => this.#listeners.has(listener) && listener(control))
+    // Listeners run later: a throw inside amqplib's callback would close the channel instead of ending the process.
+    this.#controls.tell(message)
   }
 }

@@ -1,3 +1,4 @@
+import type { Waiting } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 import { type ChannelModel, connect } from 'amqplib'
 import { asBrokerError } from './broker-error.ts'
@@ -46,7 +47,7 @@ function unescapePart(what: string, text: string): string {
 
 const invalid = (why: string) => new CrawlError('ERR_CONFIG_INVALID', `Cannot use the broker's URL (AMQP_URL): ${why}`)
 
-export interface DialOptions {
+export interface DialOptions extends Waiting {
   /** Shown by the broker's management tools. */
   readonly name: string
   readonly heartbeatMs: number
@@ -54,15 +55,19 @@ export interface DialOptions {
   readonly connectMs: number
 }
 
-/** Opens one AMQP connection. Errors: by the table of broker-error.ts; the message says where and what to do, never the password. */
-export async function dial(endpoint: Endpoint, { name, heartbeatMs, connectMs }: DialOptions): Promise<ChannelModel> {
+/**
+ * Opens one AMQP connection. Errors: by the table of broker-error.ts; the message says where and what to do, never the password.
+ * Cancel safety: yes; the socket is cut, also later, as long as the signal can abort.
+ */
+export async function dial(endpoint: Endpoint, { name, heartbeatMs, connectMs, signal }: DialOptions): Promise<ChannelModel> {
   const { protocol, hostname, port, username, password, vhost } = endpoint
   try {
     return await connect(
       { protocol, hostname, port, username, password, vhost: encodeURIComponent(vhost), heartbeat: heartbeatMs / 1_000 },
-      { noDelay: true, keepAlive: true, timeout: connectMs, clientProperties: { connection_name: name } },
+      { noDelay: true, keepAlive: true, timeout: connectMs, clientProperties: { connection_name: name }, ...(signal && { signal }) },
     )
   } catch (error) {
+    signal?.throwIfAborted()
     throw asBrokerError(error, 'connect to RabbitMQ', endpoint)
   }
 }

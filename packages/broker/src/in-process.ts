@@ -1,5 +1,6 @@
 import { type WatchReceiver, type WatchSender, watch } from '@warren/async'
 import { type Control, CrawlError, encode, type Message } from '@warren/protocol'
+import { disposeAll } from './background.ts'
 import {
   type Broker,
   type BrokerEvent,
@@ -7,6 +8,7 @@ import {
   type BrokerStats,
   type ConsumeOptions,
   type Consumer,
+  checkPrefetch,
   type DeadLetter,
   type Handler,
   handleOf,
@@ -16,7 +18,7 @@ import {
   type QueueName,
   queueOf,
 } from './broker.ts'
-import { checkPrefetch } from './in-flight.ts'
+import { Controls } from './controls.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from './judge.ts'
 import { Lane, type MemoryGround } from './lane.ts'
 import { MemoryQueue, type QueueLimits, weightOf } from './memory-queue.ts'
@@ -72,7 +74,7 @@ class InProcessBroker implements Broker, MemoryGround {
   readonly turn = new Turn()
   readonly #state: WatchSender<BrokerState>
   readonly #lanes: Readonly<Record<QueueName, Lane>>
-  readonly #listeners = new Set<(control: Control) => void>()
+  readonly #controls = new Controls()
   readonly #dead: DeadEntry[] = []
   readonly #deadMaxCount: number
   readonly #onEvent: ((event: BrokerEvent) => void) | undefined
@@ -105,7 +107,7 @@ class InProcessBroker implements Broker, MemoryGround {
     if (weightOf(message) > MAX_MESSAGE_BYTES) return Promise.reject(tooLarge(message.type, weightOf(message)))
     this.stats.published++
     const now = performance.now()
-    if (message.type === 'control') this.#tell(message)
+    if (message.type === 'control') this.#controls.tell(message)
     else if (!this.#laneOf(message).push(message, now)) return Promise.reject(this.#refused(message))
     this.stats.confirmed++
     // A publisher that awaits nothing else must not keep the loop from its timers, nor its consumers from their turn.
@@ -121,9 +123,7 @@ class InProcessBroker implements Broker, MemoryGround {
   }
 
   async onControl(listener: (control: Control) => void): Promise<AsyncDisposable> {
-    const own = (control: Control) => listener(control) // the same function may listen twice
-    this.#listeners.add(own)
-    return { [Symbol.asyncDispose]: async () => void this.#listeners.delete(own) }
+    return this.#controls.listen(listener)
   }
 
   silentMs(): number {
@@ -163,8 +163,8 @@ class InProcessBroker implements Broker, MemoryGround {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state.value !== 'closed') this.#state.send('closed')
-    await Promise.all(QUEUES.map((name) => this.#lanes[name].close()))
-    this.#listeners.clear()
+    await disposeAll(QUEUES.map((name) => this.#lanes[name]))
+    this.#controls.close()
   }
 
   #laneOf(message: Exclude<Message, Control>): Lane {
@@ -175,10 +175,6 @@ class InProcessBroker implements Broker, MemoryGround {
     this.stats.refused++
     const why = `queue ${queueOf(message)} is full; try again later`
     return new CrawlError('ERR_BROKER_REFUSED', `Cannot publish ${message.type}: ${why}`)
-  }
-
-  #tell(control: Control): void {
-    for (const listener of this.#listeners) queueMicrotask(() => this.#listeners.has(listener) && listener(control))
   }
 }
 

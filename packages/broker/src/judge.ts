@@ -1,4 +1,4 @@
-import { backoffMs, sleep } from '@warren/async'
+import { backoffMs, select, sleep } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 import type { Verdict } from './broker.ts'
 
@@ -49,20 +49,15 @@ export async function judge(handle: (attempt: number) => Promise<Verdict>, court
             return { verdict: { deadLetter: `${error.code}: ${error.message} (tried ${attempt} times)` }, error }
       }
       court.onRetry(attempt, error)
-      if (!(await pause(backoffMs(attempt, court.retry), court.closing))) return { verdict: 'requeue' }
+      const next = await pause(backoffMs(attempt, court.retry), court.closing)
+      if (next === 'closing') return { verdict: 'requeue' }
     }
   }
 }
 
-/** True after the pause; false as soon as `closing` aborts. */
-export async function pause(ms: number, closing: AbortSignal): Promise<boolean> {
-  try {
-    await sleep(ms, { signal: closing })
-    return true
-  } catch (error) {
-    if (error === closing.reason) return false
-    throw error
-  }
+/** Waits for `ms`, or until `closing` aborts; which of the two it was. */
+export async function pause(ms: number, closing: AbortSignal): Promise<'closing' | 'over'> {
+  return (await select({ closing, over: (signal) => sleep(ms, { signal }) })).branch
 }
 
 const isCancellation = (error: unknown, signal: AbortSignal | undefined): boolean =>

@@ -1,6 +1,15 @@
+import { oneshot } from '@warren/async'
 import type { Message } from '@warren/protocol'
-import type { BrokerEvent, BrokerStats, ConsumeOptions, Consumer, Handle, QueueName } from './broker.ts'
-import { checkPrefetch, InFlight } from './in-flight.ts'
+import { disposeAll } from './background.ts'
+import {
+  type BrokerEvent,
+  type BrokerStats,
+  type ConsumeOptions,
+  type Consumer,
+  checkPrefetch,
+  type Handle,
+  type QueueName,
+} from './broker.ts'
 import { judge, pause, type RetryPolicy } from './judge.ts'
 import type { Entry, MemoryQueue } from './memory-queue.ts'
 import type { Turn } from './turn.ts'
@@ -19,7 +28,7 @@ export interface MemoryGround {
 }
 
 /** One queue with those who consume it, in turns. */
-export class Lane {
+export class Lane implements AsyncDisposable {
   readonly queue: MemoryQueue
   readonly name: QueueName
   readonly broker: MemoryGround
@@ -60,8 +69,8 @@ export class Lane {
     queueMicrotask(() => this.#pump())
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#consumers].map((consumer) => consumer[Symbol.asyncDispose]()))
+  [Symbol.asyncDispose](): Promise<void> {
+    return disposeAll(this.#consumers)
   }
 
   #pump(): void {
@@ -99,7 +108,9 @@ class MemoryConsumer implements Consumer {
   readonly #cancelled: AbortSignal | undefined
   readonly #closing = new AbortController()
   readonly #failed = new AbortController()
-  readonly #inFlight = new InFlight()
+  /** Told when the last handler has ended, once nothing is taken any more. */
+  readonly #idle = oneshot<true>()
+  #running = 0
   #prefetch: number
 
   constructor(lane: Lane, handle: Handle, { prefetch, signal }: ConsumeOptions) {
@@ -114,7 +125,7 @@ class MemoryConsumer implements Consumer {
   }
 
   get free(): boolean {
-    return this.#inFlight.count < this.#prefetch && !this.#closing.signal.aborted
+    return this.#running < this.#prefetch && !this.#closing.signal.aborted
   }
 
   async setPrefetch(prefetch: number): Promise<void> {
@@ -124,13 +135,13 @@ class MemoryConsumer implements Consumer {
   }
 
   take(entry: Entry, receivedAt: number): void {
-    this.#inFlight.enter()
+    this.#running++
     void this.#run(entry, receivedAt)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop()
-    await this.#inFlight.idle()
+    if (this.#running > 0) await this.#idle.receiver.recv()
   }
 
   #stop(): void {
@@ -159,7 +170,7 @@ class MemoryConsumer implements Consumer {
       if (verdict === 'requeue' && error !== undefined) this.#fail(error)
       this.#lane.queue.giveBack(entry)
     }
-    this.#inFlight.leave()
+    if (--this.#running === 0 && this.#closing.signal.aborted) this.#idle.sender.send(true)
     this.#lane.wake()
   }
 

@@ -1,4 +1,4 @@
-import { type WatchSender, watch, withTimeout } from '@warren/async'
+import { onAbort, systemClock, type WatchSender, watch, withTimeout } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 import type { ChannelModel, ConfirmChannel } from 'amqplib'
 import type { BrokerStats } from './broker.ts'
@@ -56,7 +56,7 @@ export class Publisher {
   readonly #pending = new Map<string, Pending>()
   #channel: ConfirmChannel | undefined
   #seq = 0
-  #timer: ReturnType<typeof setTimeout> | undefined
+  #isArmed = false
   #settled = watch(0)
 
   constructor(options: PublisherOptions) {
@@ -106,7 +106,10 @@ export class Publisher {
     const dueAt = performance.now() + this.#options.deadlineMs
     const { channel, over, why } = this.#gate.value
     if (over) throw this.#unavailable(parcel.what, why)
-    return this.#write(channel ?? (await this.#wait(parcel.what, signal)), parcel, dueAt, signal)
+    if (channel !== undefined) return this.#write(channel, parcel, dueAt, signal)
+    const opened = await this.#wait(parcel.what, signal)
+    signal?.throwIfAborted() // since it opened
+    return this.#write(opened, parcel, dueAt, signal)
   }
 
   /** Waits for the publishes in flight, at most for the deadline of the last one. */
@@ -135,7 +138,6 @@ export class Publisher {
     const { exchange, routingKey, content, what, mandatory, persistent, headers } = parcel
     const messageId = String(++this.#seq)
     return new Promise((resolve, reject) => {
-      const cancel = () => pending.settle(signal?.reason)
       const pending: Pending = {
         what,
         dueAt,
@@ -143,14 +145,14 @@ export class Publisher {
         settle: (error, answered = false) => {
           if (!this.#pending.delete(messageId)) return
           if (!answered) stats.unanswered++
-          signal?.removeEventListener('abort', cancel)
+          cancelling[Symbol.dispose]()
           if (error === undefined) resolve()
           else reject(error)
           this.#settled.sender.send(0)
         },
       }
       this.#pending.set(messageId, pending)
-      signal?.addEventListener('abort', cancel)
+      const cancelling = onAbort(signal, (reason) => pending.settle(reason))
       stats.published++
       try {
         channel.publish(exchange, routingKey, content, { mandatory, persistent, messageId, type: what, headers }, (nack) =>
@@ -187,15 +189,16 @@ export class Publisher {
 
   /** One timer for all: it is due when the oldest is. */
   #arm(): void {
-    if (this.#timer !== undefined) return
+    if (this.#isArmed) return
     for (const { dueAt } of this.#pending.values()) {
-      this.#timer = setTimeout(() => this.#sweep(), Math.max(0, dueAt - performance.now()) + 1)
+      this.#isArmed = true
+      systemClock.schedule(Math.max(0, dueAt - performance.now()), () => this.#sweep())
       return
     }
   }
 
   #sweep(): void {
-    this.#timer = undefined
+    this.#isArmed = false
     const now = performance.now()
     for (const pending of [...this.#pending.values()]) {
       if (pending.dueAt > now) break

@@ -1,6 +1,7 @@
-import { type WatchReceiver, type WatchSender, watch } from '@warren/async'
+import { ResourceScope, tryJoin, type Waiting, type WatchReceiver, type WatchSender, watch } from '@warren/async'
 import { type Control, CrawlError, encode, type Message } from '@warren/protocol'
 import type { Channel, ChannelModel } from 'amqplib'
+import { disposeAll } from './background.ts'
 import {
   type Broker,
   type BrokerEvent,
@@ -8,6 +9,7 @@ import {
   type BrokerStats,
   type ConsumeOptions,
   type Consumer,
+  checkPrefetch,
   type DeadLetter,
   type Handler,
   handleOf,
@@ -20,10 +22,9 @@ import { asBrokerError } from './broker-error.ts'
 import { RabbitConsumer } from './consumer.ts'
 import { ControlFeed } from './control-feed.ts'
 import { deadParcel, peekDeadLetters } from './dead-letters.ts'
-import { type Endpoint, parseEndpoint } from './endpoint.ts'
-import { checkPrefetch } from './in-flight.ts'
+import { dial, type Endpoint, parseEndpoint } from './endpoint.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from './judge.ts'
-import { Link } from './link.ts'
+import { Link, type LinkOptions, type LinkStep } from './link.ts'
 import { Publisher } from './publisher.ts'
 import { Pulse, socketOf } from './pulse.ts'
 import { MAX_MESSAGE_BYTES, type Topology, type TopologyOptions, topology } from './topology.ts'
@@ -51,21 +52,13 @@ const DEFAULTS = { heartbeatMs: 5_000, connectMs: 10_000, publishDeadlineMs: 15_
  * the message names host and port and what to do, never the password.
  * Cancel safety: yes; nothing stays open.
  */
-export async function connectRabbit(options: RabbitOptions, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Broker> {
+export async function connectRabbit(options: RabbitOptions, { signal }: Waiting = {}): Promise<Broker> {
   signal?.throwIfAborted()
-  const broker = new RabbitBroker(options, parseEndpoint(options.url))
-  const stop = () => void broker[Symbol.asyncDispose]()
-  signal?.addEventListener('abort', stop)
-  try {
-    await broker.connect()
-    signal?.throwIfAborted()
-    return broker
-  } catch (error) {
-    await broker[Symbol.asyncDispose]()
-    throw signal?.aborted ? signal.reason : error
-  } finally {
-    signal?.removeEventListener('abort', stop)
-  }
+  await using scope = new ResourceScope()
+  const broker = scope.use(new RabbitBroker(options, parseEndpoint(options.url)))
+  await broker.connect({ signal })
+  scope.move()
+  return broker
 }
 
 /** The worse of two links is the broker's state; the worst first. */
@@ -109,37 +102,41 @@ class RabbitBroker implements Broker {
       onUnroutable: () => void this.#redeclare(),
       onBroken: (error) => this.#publishing.reset(error),
     })
-    const link = { endpoint, heartbeatMs, connectMs, stats: this.stats }
+    const link = (what: string, follow: (step: LinkStep) => void): Omit<LinkOptions, 'onUp'> => ({
+      name: `${name} ${what}`,
+      caller: endpoint,
+      dial: (signal) => dial(endpoint, { name: `${name} ${what}`, heartbeatMs, connectMs, signal }),
+      stats: this.stats,
+      onStep: (step) => {
+        this.#updateState()
+        follow(step)
+      },
+      onEvent: this.#onEvent,
+    })
     this.#publishing = new Link({
-      ...link,
-      name: `${name} publish`,
+      ...link('publish', (step) => this.#followPublishing(step)),
       onUp: async (model) => {
         await this.#declare(model)
         await this.#publisher.open(model)
       },
-      onDown: (error) => this.#publisher.close(error.message),
-      onFailed: (error) => this.#publisher.end(error.message),
-      onEvent: (event) => this.#publishingEvent(event),
     })
     this.#consuming = new Link({
-      ...link,
-      name: `${name} consume`,
+      ...link('consume', (step) => this.#followConsuming(step)),
       onUp: (model) => this.#subscribeAll(model),
-      onDown: () => {},
-      onFailed: (error) => {
-        for (const consumer of this.#consumers) void consumer.fail(error)
-      },
-      onEvent: this.#onEvent,
     })
     const { sender, receiver } = watch<BrokerState>('disconnected')
     this.#state = sender
     this.state = receiver
-    for (const { state } of [this.#publishing, this.#consuming]) void this.#follow(state.subscribe())
   }
 
-  async connect(): Promise<void> {
-    await Promise.all([this.#publishing.connect(), this.#consuming.connect()])
-    this.#updateState()
+  /** The first connections. Cancel safety: yes; to be disposed afterwards. Errors: as Link.connect. */
+  async connect({ signal }: Waiting): Promise<void> {
+    const connect = (link: Link) => (signal: AbortSignal) => link.connect({ signal })
+    try {
+      await tryJoin([connect(this.#publishing), connect(this.#consuming)], { signal })
+    } catch (error) {
+      throw error instanceof AggregateError ? error.cause : error // both say the same
+    }
   }
 
   async publish(message: Message, { signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
@@ -205,7 +202,7 @@ class RabbitBroker implements Broker {
     const { visits, pages, outcomes, dead } = this.#topology.queues
     return this.#withChannel('read the queue depths', async (channel) => {
       const depth = async ({ name }: { readonly name: string }) => (await channel.checkQueue(name)).messageCount
-      const [v, p, o, d] = await Promise.all([depth(visits), depth(pages), depth(outcomes), depth(dead)])
+      const [v, p, o, d] = await tryJoin([() => depth(visits), () => depth(pages), () => depth(outcomes), () => depth(dead)])
       return { visits: v, pages: p, outcomes: o, dead: d }
     })
   }
@@ -223,12 +220,11 @@ class RabbitBroker implements Broker {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
-    await Promise.all([...this.#consumers].map((consumer) => consumer[Symbol.asyncDispose]()))
+    await disposeAll(this.#consumers)
     this.#publisher.end('the broker is closed')
     await this.#publisher.idle()
-    await Promise.all([this.#publishing[Symbol.asyncDispose](), this.#consuming[Symbol.asyncDispose]()])
+    await disposeAll([this.#publishing, this.#consuming])
     this.#pulse[Symbol.dispose]()
-    this.#updateState()
   }
 
   #declare(model: ChannelModel): Promise<void> {
@@ -259,21 +255,19 @@ class RabbitBroker implements Broker {
     for (const consumer of this.#consumers) await consumer.attach(model)
   }
 
-  #publishingEvent(event: BrokerEvent): void {
-    if (event.type === 'blocked') this.#publisher.block(`it is blocked (${event.reason})`)
-    if (event.type === 'unblocked') this.#publisher.unblock()
-    this.#onEvent(event)
+  #followPublishing({ event, payload }: LinkStep): void {
+    if (event === 'block') this.#publisher.block(`it is blocked (${payload})`)
+    else if (event === 'unblock') this.#publisher.unblock()
+    else if (event === 'lose') this.#publisher.close(payload.message)
+    else if (event === 'fail') this.#publisher.end(payload.message)
   }
 
-  async #follow(state: WatchReceiver<BrokerState>): Promise<void> {
-    while (state.value !== 'closed') {
-      await state.changed()
-      this.#updateState()
-    }
+  #followConsuming(step: LinkStep): void {
+    if (step.event === 'fail') for (const consumer of this.#consumers) void consumer.fail(step.payload)
   }
 
   #updateState(): void {
-    const now = [this.#publishing.state.value, this.#consuming.state.value]
+    const now = [this.#publishing.state, this.#consuming.state]
     const worst = WORST_FIRST.find((state) => now.includes(state))
     if (worst !== undefined && worst !== this.#state.value) this.#state.send(worst)
   }

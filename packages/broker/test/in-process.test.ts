@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import { createInProcessBroker, type Verdict } from '@warren/broker'
 import { describe, expect, test } from 'vitest'
 import { brokerContract } from './contract.ts'
@@ -81,6 +83,23 @@ describe('in-process', () => {
     await broker.publish(visit(1))
     await broker.publish(visit(2))
     await expect(broker.publish(visit(3))).rejects.toMatchObject({ code: 'ERR_BROKER_REFUSED' })
+  })
+
+  test('a listener of controls that throws ends its process', async () => {
+    const worker = new Worker(new URL('./throwing-listener.ts', import.meta.url))
+    const [error] = await once(worker, 'error')
+    expect(error).toMatchObject({ name: 'TypeError', message: 'as told' })
+  })
+
+  test('a slow listener of controls gets the latest ones, and the publisher does not wait for it', async () => {
+    await using broker = createInProcessBroker()
+    const heard: number[] = []
+    await broker.onControl(({ crawls }) => heard.push(crawls.length))
+    const crawls = Array.from({ length: 20 }, (_, id) => ({ id, state: 'running' as const }))
+    for (let n = 0; n < 20; n++) void broker.publish({ v: 1, type: 'control', crawls: crawls.slice(0, n) })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(heard.at(-1)).toBe(19)
+    expect(heard.length).toBeLessThan(20)
   })
 
   test('a subscriber of the state hears of the end', async () => {

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
 import { type Broker, type BrokerEvent, connectRabbit, type RabbitOptions } from '@warren/broker'
 import { encode } from '@warren/protocol'
 import { type TestVhost, testVhost } from '@warren/testkit'
@@ -88,8 +90,10 @@ describe('bad input', () => {
   )
 
   test('something that is not RabbitMQ', async () => {
-    const { createServer } = await import('node:net')
-    const server = createServer((socket) => socket.resume().end('220 smtp ready\r\n'))
+    const server = createServer((socket) => {
+      socket.on('error', () => {}) // a connection that was cut
+      socket.resume().end('220 smtp ready\r\n')
+    })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     owned.defer(() => new Promise<void>((resolve) => void server.close(() => resolve())))
     const address = server.address()
@@ -110,6 +114,37 @@ describe('bad input', () => {
     const starting = connectRabbit({ url: vhost.url, name: 'test', prefix }, { signal: controller.signal })
     controller.abort(new Error('never mind'))
     await expect(starting).rejects.toThrow('never mind')
+  })
+
+  test('a start that fails or is cancelled waits for nobody: both connections are gone at once', async () => {
+    const sockets: Socket[] = []
+    const connected = new Tally()
+    const server = createServer((socket) => {
+      socket.on('error', () => {}) // cut
+      sockets.push(socket.resume())
+      connected.add()
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    owned.defer(() => void server.close())
+    const address = server.address()
+    const url = `amqp://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+    const reason = new Error('never mind')
+    for (const end of ['refused', 'cancelled'] as const) {
+      const controller = new AbortController()
+      const starting = connectRabbit({ url, name: 'test', prefix, connectMs: 60_000 }, { signal: controller.signal }).catch(
+        (error: unknown) => error,
+      )
+      await connected.reaches(end === 'refused' ? 2 : 4) // both; neither is answered
+      const pair = sockets.splice(0)
+      const gone = Promise.all(pair.map((socket) => once(socket, 'close')))
+      if (end === 'refused') pair[0]?.end('220 smtp ready\r\n')
+      else controller.abort(reason)
+      const error = await starting
+      if (end === 'refused') expect(error).toMatchObject({ code: 'ERR_BROKER_UNAVAILABLE' })
+      else expect(error).toBe(reason)
+      await gone
+    }
   })
 })
 
