@@ -1,32 +1,58 @@
 import { StateMachine, toMermaid } from '@warren/async'
 
-const DOOR = {
-  closed: { open: 'opened', lock: 'locked' },
-  opened: { close: 'closed' },
-  locked: { unlock: 'closed' },
+const LINK = {
+  down: { dial: 'dialling' },
+  dialling: { answer: 'up', fail: 'down' },
+  up: { fail: 'down', hangUp: 'closed' },
+  closed: {},
 } as const
 
-/** Tries to open a locked door, then draws what would have been allowed. */
+/** What events carry. An event that is not named here carries nothing. */
+interface LinkPayloads {
+  readonly dial: string
+  readonly fail: Error
+}
+
+/** A connection that fails once, is watched, and refuses what its table does not allow. */
 export async function example(print: (line: string) => void): Promise<void> {
-  const door = new StateMachine(DOOR, 'closed')
-  print(`now ${door.step('lock')}`)
+  const link = new StateMachine<typeof LINK, LinkPayloads>(LINK, 'down')
+  using _watch = link.onStep((step) => {
+    switch (step.event) {
+      case 'dial':
+        return print(`dialling ${step.payload}`)
+      case 'fail':
+        return print(`${step.from} -> ${step.to}: ${step.payload.message}`)
+      default:
+        return print(`${step.from} -> ${step.to}`)
+    }
+  })
+  link.step('dial', 'example.org')
+  link.step('fail', new Error('nobody there')) // without an error it does not compile
+  link.step('dial', 'example.org')
+  link.step('answer')
+  if (link.can('dial')) link.step('dial', 'example.org')
+  link.step('hangUp')
   try {
-    door.step('open')
+    link.step('dial', 'example.org')
   } catch (error) {
     print(String(error))
   }
-  print(`still ${door.state}`)
-  for (const line of toMermaid(DOOR, 'closed').trimEnd().split('\n')) print(line)
+  for (const line of toMermaid(LINK, 'down').trimEnd().split('\n')) print(line)
 }
 
 /* Prints:
- * now locked
- * IllegalStepError: Cannot step from locked by open to opened: it is allowed from closed
- * still locked
+ * dialling example.org
+ * dialling -> down: nobody there
+ * dialling example.org
+ * dialling -> up
+ * up -> closed
+ * IllegalStepError: Cannot step from closed by dial to dialling: it is allowed from down
  * stateDiagram-v2
- *   [*] --> closed
- *   closed --> opened: open
- *   closed --> locked: lock
- *   opened --> closed: close
- *   locked --> closed: unlock
+ *   [*] --> down
+ *   down --> dialling: dial
+ *   dialling --> up: answer
+ *   dialling --> down: fail
+ *   up --> down: fail
+ *   up --> closed: hangUp
+ *   closed --> [*]
  */
