@@ -1,1 +1,29 @@
-import '../bench/crawl.ts'
+/** `npm run bench [-- NAME] [options]`: the first word names the bench; without one it is the crawl's. */
+const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
+  crawl: () => import('../bench/crawl.ts'),
+  async: () => import('../bench/async/main.ts'),
+}
+
+const USAGE = `npm run bench                      pages a second of Warren on the synthetic web, embedded and distributed; some minutes
+  --pages N      pages in all (default 2000)        --hosts N    hosts (default 4)
+  --latency MS   of the web, several times for more (default 0 and 50)
+  --mode MODE    embedded or distributed (default both)
+  --out FILE     where the results go (default bench/results/crawl.json)
+
+npm run bench -- async             @warren/async beside p-limit, p-queue, Effect and others that do the same; half an hour
+  --only NAME    cases whose name contains NAME, several times for more; the results are printed only
+  --runs N       rounds, each with a fresh process per library (default 5)
+  --out FILE     where the results go (default bench/results/async.json, if all cases run)
+  --list         the cases and who takes part in each; runs nothing
+  --write        puts the results of the file into bench/async/README.md; runs nothing`
+
+const [first = ''] = process.argv.slice(2)
+const isNamed = first !== '' && !first.startsWith('-')
+if (process.argv.includes('--help')) console.log(USAGE)
+else if (isNamed && BENCHES[first] === undefined) {
+  console.error(`Cannot run the bench ${first}: there are ${Object.keys(BENCHES).join(' and ')}\n\n${USAGE}`)
+  process.exitCode = 2
+} else {
+  if (isNamed) process.argv.splice(2, 1)
+  await BENCHES[isNamed ? first : 'crawl']?.()
+}

@@ -27,9 +27,13 @@ export function checkLock(lock: { readonly lockfileVersion: number; readonly pac
   return problems
 }
 
+/** The project's own, and that of the libraries which a bench compares with. */
+const LOCKS = ['package-lock.json', 'bench/async/package-lock.json']
+
 if (import.meta.main) {
-  const problems = checkLock(JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package-lock.json'), 'utf8')))
+  const read = (file: string) => JSON.parse(readFileSync(join(import.meta.dirname, '..', file), 'utf8'))
+  const problems = LOCKS.flatMap((file) => checkLock(read(file)).map((problem) => `${file}: ${problem}`))
   for (const problem of problems) console.error(problem)
   if (problems.length > 0) process.exitCode = 1
-  else console.log('The lock file is sound.')
+  else console.log('The lock files are sound.')
 }
