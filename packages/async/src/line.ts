@@ -49,7 +49,7 @@ export class Line<W> {
       const now = this.#clock.now()
       if (now >= this.#gate.dueAt(want)) {
         this.#gate.pass(want, now)
-        return PASSED
+        return Promise.resolve()
       }
     }
     this.#waiting ??= new WaitQueue()
