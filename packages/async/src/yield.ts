@@ -90,7 +90,8 @@ export function yieldIfDue({ signal }: Waiting = {}): Promise<void> | undefined 
 /**
  * The items in arrays of at most `size`, for work that must not hold up the event loop: it yields between two arrays when the
  * turn is over (as `yieldIfDue`), and cuts an array short when the turn is over before it is full. So the event loop is never
- * held longer than 10 ms, as long as the work on one array and the pull of one item take less than 5 ms together.
+ * held longer than 10 ms, as long as the work on one array and the pull of one item take less than 5 ms together; loops side
+ * by side share the turn, and each adds the array that it has in hand.
  * Cancel safety: yes; the source is closed, a pending `next()` that its `return()` does not end is left behind.
  * Errors: `signal.reason`; those of the source; RangeError for a size that is no integer >= 1.
  */

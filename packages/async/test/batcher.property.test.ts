@@ -1,12 +1,27 @@
 /*
- * Seeded mutants, each of which one of these tests has killed:
- * - a flush may be larger than maxCount
- * - more flushes than the concurrency at once
- * - the age counts from the last item instead of the oldest
- * - the end of a flush does not start the next one (lost wake-up)
- * - dispose does not flush what waits / waits for no flush / waits for the first round of flushes only
- * - a withdrawn item is flushed nevertheless
- * - results are handed out in reverse order
+ * Mutants that these tests kill:
+ * - batcher.ts: a flush is larger than maxCount
+ *     `while (items.length < this.#options.maxCount && this.#waiting.head !== undefined)` => `while (this.#waiting.head !== undefined)`
+ * - batcher.ts: more flushes than the concurrency at once
+ *     `while (this.#flushes.size < this.#concurrency && this.#waiting.head !== undefined)` => `while (this.#waiting.head !== undefined)`
+ * - batcher.ts: the age counts from when a flush has ended
+ *     `const due = this.#waiting.head.want.since + this.#options.maxAgeMs` => `const due = this.#clock.now() + this.#options.maxAgeMs`
+ * - batcher.ts: nobody looks at the first item's age
+ *     `if (size === 1 || size >= this.#options.maxCount) this.#serve()` => `if (size >= this.#options.maxCount) this.#serve()`
+ * - batcher.ts: a full batch waits for its age
+ *     `if (size === 1 || size >= this.#options.maxCount) this.#serve()` => `if (size === 1) this.#serve()`
+ * - batcher.ts: the end of a flush does not start the next one
+ *     `        this.#serve()` => ``
+ * - batcher.ts: disposing does not flush what waits
+ *     `    this.#closed = true` => ``
+ * - batcher.ts: disposing waits for no flush
+ *     `while (this.#flushes.size > 0) await Promise.all(this.#flushes)` => ``
+ * - batcher.ts: disposing waits for the first round of flushes
+ *     `while (this.#flushes.size > 0) await Promise.all(this.#flushes)` => `await Promise.all(this.#flushes)`
+ * - batcher.ts: a withdrawn item leaves its alarm
+ *     `signal, this.#serve)` => `signal)`
+ * - batcher.ts: results are handed out in reverse
+ *     `settle.resolve(results[i] as R)` => `settle.resolve(results[results.length - 1 - i] as R)`
  */
 import { Batcher, ManualClock, sleep } from '@warren/async'
 import fc from 'fast-check'
@@ -59,10 +74,14 @@ test('Batcher: every item is flushed once and in order, in time, within the limi
           addedAt.push(clock.now())
           outcomes.push(batcher.add(item, { signal: controller.signal }).catch((error) => error))
           await clock.advance(withdraw ? Math.floor(pauseMs / 2) : pauseMs)
-          if (!withdraw) continue
-          if (!flushed.includes(item)) withdrawn.add(item)
-          controller.abort('withdrawn')
-          await clock.advance(Math.ceil(pauseMs / 2))
+          if (withdraw) {
+            if (!flushed.includes(item)) withdrawn.add(item)
+            controller.abort('withdrawn')
+            await clock.advance(Math.ceil(pauseMs / 2))
+          }
+          const waiting = addedAt.length - flushed.length - withdrawn.size
+          if (running < concurrency) expect(waiting).toBeLessThan(maxCount) // a full batch goes at once
+          expect(clock.timers).toBe(running + (waiting > 0 && running < concurrency ? 1 : 0))
         }
         let disposed = false
         const disposing = batcher[Symbol.asyncDispose]().then(() => {
