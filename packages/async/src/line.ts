@@ -76,4 +76,3 @@ export class Line<W> {
 }
 
 const OK: Passage = { state: 'ok' }
-const PASSED = /* @__PURE__ */ Promise.resolve()
