@@ -1,24 +1,37 @@
 import {
+  attempt,
   Batcher,
   broadcast,
+  CancelScope,
   CircuitBreaker,
   channel,
   chunked,
+  interval,
+  join,
   KeyedRateLimiter,
   ManualClock,
+  mapAll,
+  mapAllOrAggregate,
+  mapAllSettled,
   mapConcurrent,
   mapConcurrentOrdered,
   oneshot,
   Pacer,
+  ResourceScope,
+  race,
   retry,
   Semaphore,
+  scoped,
   select,
   sleep,
   TaskGroup,
+  TaskTracker,
   TokenBucket,
+  tryJoin,
   WorkerPool,
   watch,
   withTimeout,
+  yieldIfDue,
   yieldNow,
 } from '@warren/async'
 import { describe, expect, test } from 'vitest'
@@ -197,6 +210,99 @@ const cases: Record<string, () => Promise<Case> | Case> = {
     const wait = (signal: AbortSignal) =>
       Array.fromAsync(mapConcurrentOrdered([3, 2, 1], 3, (ms, signal) => sleep(ms, { signal, clock }), { signal }))
     return { wait, proceed: () => clock.advance(5) }
+  },
+  mapAll: () => {
+    const clock = new ManualClock()
+    const wait = (signal: AbortSignal) => mapAll([3, 2, 1], 2, (ms, signal) => sleep(ms, { signal, clock }), { signal })
+    return { wait, proceed: () => clock.advance(5) }
+  },
+  mapAllSettled: () => {
+    const clock = new ManualClock()
+    const wait = (signal: AbortSignal) => mapAllSettled([3, 2, 1], 2, (ms, signal) => sleep(ms, { signal, clock }), { signal })
+    return { wait, proceed: () => clock.advance(5) }
+  },
+  mapAllOrAggregate: () => {
+    const clock = new ManualClock()
+    const wait = (signal: AbortSignal) => mapAllOrAggregate([3, 2, 1], 2, (ms, signal) => sleep(ms, { signal, clock }), { signal })
+    return { wait, proceed: () => clock.advance(5) }
+  },
+  join: () => {
+    const clock = new ManualClock()
+    return { wait: (signal) => join([(signal) => sleep(5, { signal, clock })], { signal }), proceed: () => clock.advance(5) }
+  },
+  tryJoin: () => {
+    const clock = new ManualClock()
+    return { wait: (signal) => tryJoin([(signal) => sleep(5, { signal, clock })], { signal }), proceed: () => clock.advance(5) }
+  },
+  race: () => {
+    const clock = new ManualClock()
+    const sleeper = (ms: number) => (signal: AbortSignal) => sleep(ms, { signal, clock })
+    return { wait: (signal) => race([sleeper(5), sleeper(50)], { signal }), proceed: () => clock.advance(5) }
+  },
+  attempt: () => {
+    const clock = new ManualClock()
+    return {
+      wait: (signal) =>
+        attempt(
+          () => sleep(5, { signal, clock }),
+          () => 'known',
+          { signal },
+        ),
+      proceed: () => clock.advance(5),
+    }
+  },
+  'ResourceScope.acquire': () => {
+    const gate = Promise.withResolvers<Disposable>()
+    const scope = new ResourceScope()
+    return { wait: (signal) => scope.acquire(() => gate.promise, { signal }), proceed: () => gate.resolve({ [Symbol.dispose]: () => {} }) }
+  },
+  scoped: () => {
+    const clock = new ManualClock()
+    const wait = (signal: AbortSignal) =>
+      scoped(
+        async (scope) => {
+          await scope.acquire((signal) => sleep(5, { signal, clock }), { release: () => {}, signal })
+          return {}
+        },
+        { signal },
+      )
+    return { wait, proceed: () => clock.advance(5) }
+  },
+  'TaskTracker.idle': () => {
+    const gate = Promise.withResolvers<void>()
+    const tracker = new TaskTracker({ onError: () => {} })
+    tracker.track(gate.promise)
+    return { wait: (signal) => tracker.idle({ signal }), proceed: () => gate.resolve() }
+  },
+  CancelScope: () => {
+    const clock = new ManualClock()
+    const wait = async (signal: AbortSignal) => {
+      using scope = new CancelScope({ signal, deadlineMs: 9, clock })
+      await sleep(5, { signal: scope.signal, clock })
+    }
+    return { wait, proceed: () => clock.advance(5) }
+  },
+  'Interval.tick': () => {
+    const clock = new ManualClock()
+    const ticker = interval({ everyMs: 5, missed: 'skip', firstMs: 5, clock })
+    return { wait: (signal) => ticker.tick({ signal }), proceed: () => clock.advance(5) }
+  },
+  yieldIfDue: () => ({
+    wait: async (signal) => {
+      for (const start = performance.now(); performance.now() - start < 12; ) {
+        const due = yieldIfDue({ signal })
+        if (due !== undefined) await due
+      }
+    },
+    proceed: () => {},
+  }),
+  'chunked (async)': () => {
+    const clock = new ManualClock()
+    async function* source() {
+      yield 1
+      await sleep(5, { clock })
+    }
+    return { wait: (signal) => Array.fromAsync(chunked(source(), 2, { signal })), proceed: () => clock.advance(5) }
   },
 }
 

@@ -1,19 +1,26 @@
 import {
+  attempt,
   broadcast,
   channel,
   err,
+  join,
+  mapAllSettled,
   ok,
   oneshot,
   type Permit,
   type Received,
+  ResourceScope,
   type Result,
+  race,
   retry,
   Semaphore,
   StateMachine,
   type StepArgs,
+  scoped,
   select,
   sleep,
   toMermaid,
+  tryJoin,
   watch,
 } from '@warren/async'
 import { expect, expectTypeOf, test } from 'vitest'
@@ -207,4 +214,42 @@ test('retry: a type guard types the errors that the hooks get, a plain predicate
   await retry(async () => 1, { ...times, onRetry: (error) => expectTypeOf(error).toEqualTypeOf<unknown>() })
   // @ts-expect-error the predicate does not say that it is Busy
   await retry(async () => 1, { ...times, retryable: (_: unknown): boolean => true, retryAfterMs: (error: Busy) => error.retryAfterMs })
+})
+
+test('join, tryJoin and race: a tuple of tasks gives a tuple of what they bring', async () => {
+  const number = async (_signal: AbortSignal) => 1
+  const text = async () => 'x'
+  expectTypeOf(await tryJoin([number, text])).toEqualTypeOf<[number, string]>()
+  expectTypeOf(await tryJoin([])).toEqualTypeOf<[]>()
+  expectTypeOf(await tryJoin([1, 2].map((n) => async () => n))).toEqualTypeOf<number[]>()
+  expectTypeOf(await join([number, text])).toEqualTypeOf<[Result<number, unknown>, Result<string, unknown>]>()
+  expectTypeOf(await race([number, async () => 2])).toEqualTypeOf<number>()
+  expectTypeOf(await tryJoin([(signal) => sleep(1, { signal }).then(() => true), text])).toEqualTypeOf<[boolean, string]>()
+})
+
+test('mapAllSettled: a value is out of reach until ok has been looked at', async () => {
+  const [first] = await mapAllSettled([1], 1, async (n) => `${n}`)
+  expectTypeOf(first).toEqualTypeOf<Result<string, unknown> | undefined>()
+})
+
+test('attempt: the errors that are known are the type of the result', async () => {
+  const result = await attempt(
+    () => JSON.parse('{}') as object,
+    (error) => (error instanceof SyntaxError ? ('malformed' as const) : undefined),
+  )
+  expectTypeOf(result).toEqualTypeOf<Result<object, 'malformed'>>()
+  // @ts-expect-error undefined means that it is not known
+  void attempt(
+    async () => 1,
+    (): undefined => undefined satisfies undefined,
+  )
+})
+
+test('ResourceScope: what has no dispose of its own needs a release', async () => {
+  await using scope = new ResourceScope()
+  // @ts-expect-error a number cannot be disposed
+  const wrong = () => scope.acquire(async () => 1)
+  expect(wrong).toBeTypeOf('function')
+  expectTypeOf(await scope.acquire(async () => 1, { release: (n) => void n.toFixed() })).toEqualTypeOf<number>()
+  expectTypeOf(await scoped(async () => ({ size: 1 }))).toEqualTypeOf<{ size: number } & AsyncDisposable>()
 })
