@@ -3,15 +3,15 @@ import { Children } from './children.ts'
 import { err, ok, type Result, unwrap } from './result.ts'
 
 type Task<T> = (signal: AbortSignal) => Promise<T>
-type Tasks<T extends readonly unknown[]> = { readonly [K in keyof T]: Task<T[K]> }
-type Results<T extends readonly unknown[]> = { -readonly [K in keyof T]: Result<T[K], unknown> }
+type Values<F extends readonly Task<unknown>[]> = { -readonly [K in keyof F]: Awaited<ReturnType<F[K]>> }
+type Results<F extends readonly Task<unknown>[]> = { -readonly [K in keyof F]: Result<Awaited<ReturnType<F[K]>>, unknown> }
 
 /**
  * Runs all tasks side by side to their ends, and tells how each ended, in their order. A failure stops nobody.
  * Cancel safety: yes, as the tasks': all have ended. Their signal is the caller's.
  * Errors: `signal.reason`, when a task was cancelled by it; what the others came to is then dropped.
  */
-export async function join<T extends readonly unknown[]>(tasks: readonly [...Tasks<T>], { signal }: Waiting = {}): Promise<Results<T>> {
+export async function join<const F extends readonly Task<unknown>[]>(tasks: F, { signal }: Waiting = {}): Promise<Results<F>> {
   signal?.throwIfAborted()
   const shared = signal ?? new AbortController().signal
   let isCancelled = false
@@ -24,9 +24,9 @@ export async function join<T extends readonly unknown[]>(tasks: readonly [...Tas
       return err(error)
     }
   }
-  const results = await Promise.all((tasks as readonly Task<unknown>[]).map(settle))
+  const results = await Promise.all(tasks.map(settle))
   if (isCancelled) throw shared.reason
-  return results as Results<T>
+  return results as Results<F>
 }
 
 /**
@@ -34,10 +34,7 @@ export async function join<T extends readonly unknown[]>(tasks: readonly [...Tas
  * Cancel safety: yes, as the tasks': all have ended. Errors: the failure, AggregateError for several; `signal.reason`, when a
  * task was cancelled by it.
  */
-export async function tryJoin<T extends readonly unknown[]>(
-  tasks: readonly [...Tasks<T>],
-  { signal }: Waiting = {},
-): Promise<{ -readonly [K in keyof T]: T[K] }> {
+export async function tryJoin<const F extends readonly Task<unknown>[]>(tasks: F, { signal }: Waiting = {}): Promise<Values<F>> {
   signal?.throwIfAborted()
   const children = new Children(signal)
   const values: unknown[] = new Array(tasks.length)
@@ -50,10 +47,10 @@ export async function tryJoin<T extends readonly unknown[]>(
       children.fail(error)
     }
   }
-  for (const [i, task] of (tasks as readonly Task<unknown>[]).entries()) void run(task, i)
+  for (const [i, task] of tasks.entries()) void run(task, i)
   await children.ended()
   children.check()
-  return values as { -readonly [K in keyof T]: T[K] }
+  return values as Values<F>
 }
 
 /**
@@ -61,14 +58,14 @@ export async function tryJoin<T extends readonly unknown[]>(
  * dropped: a task releases what it made when its signal aborts.
  * Cancel safety: yes, as the tasks': all have ended. Errors: the failure of the first; `signal.reason`; RangeError for no task.
  */
-export async function race<T>(tasks: readonly Task<T>[], { signal }: Waiting = {}): Promise<T> {
+export async function race<const F extends readonly Task<unknown>[]>(tasks: F, { signal }: Waiting = {}): Promise<Values<F>[number]> {
   signal?.throwIfAborted()
   if (tasks.length === 0) throw new RangeError('Cannot use tasks: [] is not an array with at least one task')
   const children = new Children(signal)
-  let first: Result<T, unknown> | undefined
-  const run = async (task: Task<T>) => {
+  let first: Result<unknown, unknown> | undefined
+  const run = async (task: Task<unknown>) => {
     if (!children.begin()) return
-    let end: Result<T, unknown>
+    let end: Result<unknown, unknown>
     try {
       end = ok(await task(children.signal))
     } catch (error) {
@@ -80,5 +77,5 @@ export async function race<T>(tasks: readonly Task<T>[], { signal }: Waiting = {
   }
   for (const task of tasks) void run(task)
   await children.ended()
-  return unwrap(first as Result<T, unknown>) // at least one has started
+  return unwrap(first as Result<Values<F>[number], unknown>) // at least one has started
 }

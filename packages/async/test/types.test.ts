@@ -223,8 +223,8 @@ test('join, tryJoin and race: a tuple of tasks gives a tuple of what they bring'
   expectTypeOf(await tryJoin([])).toEqualTypeOf<[]>()
   expectTypeOf(await tryJoin([1, 2].map((n) => async () => n))).toEqualTypeOf<number[]>()
   expectTypeOf(await join([number, text])).toEqualTypeOf<[Result<number, unknown>, Result<string, unknown>]>()
-  expectTypeOf(await race([number, async () => 2])).toEqualTypeOf<number>()
-  expectTypeOf(await tryJoin([(signal) => sleep(1, { signal }).then(() => true), text])).toEqualTypeOf<[boolean, string]>()
+  expectTypeOf(await race([number, async () => 'x'])).toEqualTypeOf<number | string>()
+  expectTypeOf(await tryJoin([async (signal) => signal.aborted, text])).toEqualTypeOf<[boolean, string]>()
 })
 
 test('mapAllSettled: a value is out of reach until ok has been looked at', async () => {
@@ -238,11 +238,6 @@ test('attempt: the errors that are known are the type of the result', async () =
     (error) => (error instanceof SyntaxError ? ('malformed' as const) : undefined),
   )
   expectTypeOf(result).toEqualTypeOf<Result<object, 'malformed'>>()
-  // @ts-expect-error undefined means that it is not known
-  void attempt(
-    async () => 1,
-    (): undefined => undefined satisfies undefined,
-  )
 })
 
 test('ResourceScope: what has no dispose of its own needs a release', async () => {
