@@ -9,7 +9,7 @@ import { err, ok, type Result } from './result.ts'
  * Cancel safety: yes, as `fn`: nothing is in flight afterwards, and the source is closed; a pending `next()` that its
  * `return()` does not end is left behind. A signal that aborts when the source has ended, and that no call heeds, changes nothing.
  * Errors: the failure, AggregateError for several; `signal.reason`; RangeError for a bad limit.
- * Cost: `fn`'s promise and an `await` for each item. Source: bench/async.
+ * Cost: `fn`'s promise and an `await` for each item, no macrotask: an `fn` that computes asks yieldIfDue. Source: bench/async.
  */
 export async function mapAll<T, R>(source: Source<T>, limit: number, fn: Mapper<T, R>, options?: Waiting): Promise<R[]> {
   const results: R[] = []

@@ -38,7 +38,7 @@ export interface Interval extends AsyncIterable<number>, Selectable<number> {
   tick(options?: Waiting): Promise<number>
   /** The next tick comes a whole period from now, also for those who wait already. */
   reset(): void
-  /** Never ends by itself. Leaving the loop takes no tick along. */
+  /** Never ends by itself; to wait for its end as well, `select`. Leaving the loop takes no tick along. */
   [Symbol.asyncIterator](): AsyncIterator<number, undefined, undefined>
 }
 
