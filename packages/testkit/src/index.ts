@@ -1,3 +1,4 @@
+export { measureTurns } from './event-loop.ts'
 export { type MadeError, madeErrors, socketCodes } from './foreign-errors.ts'
 export { freePorts } from './ports.ts'
 export { type RabbitMq, type RabbitOptions, startRabbitMq } from './rabbit.ts'
