@@ -1,3 +1,4 @@
+import { yieldIfDue } from '@warren/async'
 import type { Candidate } from '@warren/frontier'
 import type { Link, UrlOutcome } from '@warren/protocol'
 import { type CanonicalUrl, fingerprint, hostKeyOf, scopeRoot } from '@warren/web'
@@ -17,12 +18,18 @@ export interface Admission {
   readonly repeated: number
 }
 
+export interface AdmissionDeps {
+  readonly book: CrawlBook
+  readonly known: KnownUrls
+  readonly signal: AbortSignal
+}
+
 /**
  * Which links of an outcome go to the frontier. A redirect is a link too: same depth, one longer chain, its target follows every rule;
  * only the redirect of a seed widens the scope, as if the operator had given its target.
- * Cost: per link one URL parse and two hashes at most; one round trip when the page proves our scope roots stale.
+ * Cost: per link one URL parse and two hashes at most; one round trip when the page proves our scope roots stale. Yields between links.
  */
-export async function admissionOf(outcome: UrlOutcome, open: OpenCrawl, book: CrawlBook, known: KnownUrls): Promise<Admission> {
+export async function admissionOf(outcome: UrlOutcome, open: OpenCrawl, { book, known, signal }: AdmissionDeps): Promise<Admission> {
   const { config } = open.crawl
   const target = outcome.result.kind === 'answer' ? redirectTarget(outcome.result) : undefined
   const links: readonly Link[] = target === undefined ? outcome.links : [{ url: target, kind: 'redirect', nofollow: false }]
@@ -51,7 +58,10 @@ export async function admissionOf(outcome: UrlOutcome, open: OpenCrawl, book: Cr
   const isRedirect = target !== undefined
   const depth = outcome.url.depth + (isRedirect ? 0 : 1)
   const chain = isRedirect ? outcome.url.chain + 1 : 0
+  const waiting = { signal }
   for (const link of links.slice(0, config.maxLinksPerPage)) {
+    const due = yieldIfDue(waiting)
+    if (due !== undefined) await due
     const url = link.url as CanonicalUrl
     const print = fingerprint(url)
     if (!link.nofollow && known.has(open.crawl.id, print, depth)) {

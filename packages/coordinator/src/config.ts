@@ -27,7 +27,7 @@ export const coordinatorConfig = z.object({
   THROTTLE_BASE_MS: ms(60_000, 'the same for a host that answers 429 or 503 without Retry-After'),
   THROTTLE_MAX_MS: ms(86_400_000, 'and for no longer than this; a stated Retry-After beyond it is read as this'),
   RETRY_MAX_MS: ms(600_000, 'no retry of a URL waits longer'),
-  KNOWN_CACHE_ENTRIES: count(200_000, 50_000_000, 'fingerprints of known URLs kept in memory, about 130 bytes each'),
+  KNOWN_CACHE_ENTRIES: count(200_000, 50_000_000, 'fingerprints of known URLs kept in memory, 28 bytes each'),
   ROBOTS_CACHE_BYTES: count(16_777_216, 1_073_741_824, 'robots.txt texts kept parsed, measured by their size'),
 })
 export type CoordinatorConfig = z.infer<typeof coordinatorConfig>

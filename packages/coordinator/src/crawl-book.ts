@@ -1,3 +1,4 @@
+import { mapAll } from '@warren/async'
 import type { Crawl, Frontier } from '@warren/frontier'
 import type { CrawlState } from '@warren/protocol'
 import { type CanonicalUrl, compileFilter, inScope } from '@warren/web'
@@ -15,6 +16,8 @@ export interface OpenCrawl {
 const ROOTS_MS = 1_000
 /** but for at most a hundredth of the time: a crawl may have millions of them. */
 const ROOTS_SHARE = 100
+/** Crawls looked after at once: a part of the database's connections, so that claims and commits go on. */
+const READS_AT_ONCE = 3
 
 /**
  * The crawls this coordinator deals with: configuration and scope roots, read from the database when a crawl is first met and again
@@ -33,14 +36,12 @@ export class CrawlBook {
     const crawls = await this.#frontier.crawls('unfinished')
     const alive = new Set(crawls.map((crawl) => crawl.id))
     for (const id of this.#open.keys()) if (!alive.has(id)) this.#open.delete(id)
-    await Promise.all(
-      crawls.map(async (crawl) => {
-        const held = await this.#open.get(crawl.id)
-        const same = held !== undefined && JSON.stringify(held.crawl.config) === JSON.stringify(crawl.config)
-        if (!same) this.#remember(crawl.id, this.#compile(crawl))
-        else if (performance.now() > held.rootsDueAt) await this.rereadRoots(held)
-      }),
-    )
+    await mapAll(crawls, READS_AT_ONCE, async (crawl) => {
+      const held = await this.#open.get(crawl.id)
+      const same = held !== undefined && JSON.stringify(held.crawl.config) === JSON.stringify(crawl.config)
+      if (!same) this.#remember(crawl.id, this.#compile(crawl))
+      else if (performance.now() > held.rootsDueAt) await this.rereadRoots(held)
+    })
     return crawls.map(({ id, state }) => ({ id, state }))
   }
 

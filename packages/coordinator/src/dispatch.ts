@@ -1,6 +1,6 @@
-import { withTimeout } from '@warren/async'
+import { mapAllSettled, unwrap, withTimeout, yieldIfDue } from '@warren/async'
 import type { Broker } from '@warren/broker'
-import type { ClaimedVisit, Frontier } from '@warren/frontier'
+import type { ClaimedVisit, Frontier, Settlement } from '@warren/frontier'
 import { CrawlError, type UrlRef, type Visit } from '@warren/protocol'
 import type { CanonicalUrl } from '@warren/web'
 import type { CoordinatorConfig } from './config.ts'
@@ -29,6 +29,8 @@ export interface DispatchDeps {
 const REFILLS_MAX = 100
 /** A publish that the broker has not answered by then has an unknown fate, and its lease is left to expire. */
 const PUBLISH_DEADLINE_MS = 10_000
+/** Visits prepared and published at once: enough to share the broker's confirms, whatever CLAIM_HOSTS is. */
+const DISPATCHES_AT_ONCE = 64
 
 /**
  * One round: claims what is due, is wanted and fits the window, drops what robots.txt forbids, publishes the rest as visits.
@@ -56,8 +58,8 @@ export async function dispatchRound(deps: DispatchDeps): Promise<number> {
     visits.map((visit) => visit.crawlId),
     signal,
   )
-  const ends = await Promise.allSettled(visits.map((visit) => dispatchVisit(visit, deps))) // none is left behind by another's failure
-  for (const end of ends) if (end.status === 'rejected') throw end.reason
+  const ends = await mapAllSettled(visits, DISPATCHES_AT_ONCE, (visit) => dispatchVisit(visit, deps), { signal })
+  ends.forEach(unwrap) // none is left behind by another's failure
   return visits.length
 }
 
@@ -106,22 +108,17 @@ async function allowedWork(claimed: ClaimedVisit, deps: DispatchDeps, agent: str
   const rules = deps.robots.get(robots.digest, robots.body)
   for (let refills = 0; ; refills++) {
     const allowed: UrlRef[] = []
-    const excluded = urls.flatMap((url) => {
+    const excluded: Settlement[] = []
+    for (const url of urls) {
+      const due = yieldIfDue({ signal: deps.signal })
+      if (due !== undefined) await due
       const verdict = rules.check(agent, url.url as CanonicalUrl)
-      if (!verdict.allowed)
-        return [
-          {
-            kind: 'url' as const,
-            crawlId,
-            hostId,
-            visitId,
-            url,
-            fate: { kind: 'excluded' as const, rule: 'robots', detail: `line ${verdict.line}: ${verdict.rule}` },
-          },
-        ]
-      allowed.push(url)
-      return []
-    })
+      if (verdict.allowed) allowed.push(url)
+      else {
+        const fate = { kind: 'excluded', rule: 'robots', detail: `line ${verdict.line}: ${verdict.rule}` } as const
+        excluded.push({ kind: 'url', crawlId, hostId, visitId, url, fate })
+      }
+    }
     if (excluded.length > 0) {
       await deps.frontier.settle(excluded)
       deps.metrics.rejected.inc({ reason: 'robots' }, excluded.length)

@@ -1,3 +1,4 @@
+import { mapAll } from '@warren/async'
 import type { Broker } from '@warren/broker'
 import type { Frontier } from '@warren/frontier'
 import { crawlState } from '@warren/protocol'
@@ -6,13 +7,16 @@ import type { Metrics } from '@warren/service'
 /** Buckets in seconds for calls that should take milliseconds. */
 const CALL_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
+/** Crawls counted at once: a scrape leaves the database's connections to the work. */
+const READS_AT_ONCE = 2
+
 export type CoordinatorMetrics = ReturnType<typeof coordinatorMetrics>
 
 /** All metrics of the role. Gauges are read from the database when somebody scrapes, at most once a second. */
 export function coordinatorMetrics(metrics: Metrics, frontier: Frontier, broker: Broker) {
   const snapshot = everySecond(async () => {
     const crawls = await frontier.crawls('unfinished')
-    const counts = await Promise.all(crawls.map((crawl) => frontier.counts(crawl.id)))
+    const counts = await mapAll(crawls, READS_AT_ONCE, (crawl) => frontier.counts(crawl.id))
     return { crawls, counts, gap: await frontier.accountingGap() }
   })
   const depths = everySecond(() => broker.depths())

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
-import { Batcher } from '@warren/async'
+import { Batcher, err, ok, type Result, yieldIfDue } from '@warren/async'
 import type { Broker, Consumer, Verdict } from '@warren/broker'
-import type { Frontier, Settlement } from '@warren/frontier'
+import type { Candidate, Frontier, Settlement } from '@warren/frontier'
 import { CrawlError, type Outcome } from '@warren/protocol'
 import { admissionOf } from './admission.ts'
 import type { CoordinatorConfig } from './config.ts'
@@ -21,7 +21,7 @@ export interface SettleDeps {
   readonly random: () => number
   /** Called after a commit that may have made work: a host is free, or URLs were admitted. */
   readonly onProgress: () => void
-  /** Ends waiting for a database that is away: what is not settled then goes back to the broker. */
+  /** Ends the work on outcomes, above all waiting for a database that is away: what is not settled then goes back to the broker. */
   readonly signal: AbortSignal
 }
 
@@ -31,8 +31,11 @@ export interface Settling extends AsyncDisposable {
   readonly failed: AbortSignal
 }
 
+/** Links of one commit, unless a single page has more: writing down the call takes a few microseconds for each, in one go. */
+const LINKS_PER_COMMIT = 2_000
+
 /** What one outcome came to: settled, or the reason why it never can be. */
-type Settled = { ok: true } | { ok: false; error: CrawlError }
+type Settled = Result<void, CrawlError>
 
 /**
  * Consumes `outcomes`: each is turned into a settlement, settled together with its neighbours in one commit, and acked after it.
@@ -64,6 +67,7 @@ export async function startSettling(deps: SettleDeps): Promise<Settling> {
   return { failed: consumer.failed, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
+/** What `outcome` changes in the frontier; undefined when its crawl was deleted. */
 async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlement | undefined> {
   const open = await deps.book.get(outcome.crawlId)
   if (open === undefined) return undefined
@@ -79,7 +83,7 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
         random: deps.random,
       })
       if (fate.kind !== 'done') return { kind: 'url', crawlId, hostId, visitId, url: outcome.url, fate }
-      const { candidates, refused, repeated } = await admissionOf(outcome, open, deps.book, deps.known)
+      const { candidates, refused, repeated } = await admissionOf(outcome, open, deps)
       for (const [rule, n] of Object.entries(refused)) deps.metrics.rejected.inc({ reason: rule }, n)
       deps.metrics.rejected.inc({ reason: 'known' }, repeated)
       return {
@@ -129,7 +133,10 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
 }
 
 async function settleBatch(batch: readonly Settlement[], deps: SettleDeps): Promise<Settled[]> {
+  if (batch.length > 1 && batch.reduce((sum, settlement) => sum + linksOf(settlement).length, 0) > LINKS_PER_COMMIT)
+    return settleHalves(batch, deps)
   try {
+    await yieldIfDue({ signal: deps.signal })
     const stop = deps.metrics.settleSeconds.startTimer()
     const result = await untilStored(() => deps.frontier.settle(batch), deps.signal)
     stop()
@@ -140,26 +147,30 @@ async function settleBatch(batch: readonly Settlement[], deps: SettleDeps): Prom
     deps.metrics.rejected.inc({ reason: 'known' }, result.known)
     deps.metrics.stale.inc(result.refusedStale)
     deps.onProgress()
-    return batch.map(() => ({ ok: true }))
+    return batch.map(() => ok(undefined))
   } catch (error) {
     if (deps.signal.aborted || (error instanceof CrawlError && error.disposition !== 'dead-letter')) throw error
     // The database refuses something in here: halves show which one, in log2 of the batch commits.
-    if (batch.length > 1) {
-      const half = batch.length >> 1
-      return [...(await settleBatch(batch.slice(0, half), deps)), ...(await settleBatch(batch.slice(half), deps))]
-    }
+    if (batch.length > 1) return settleHalves(batch, deps)
     const reason =
       error instanceof CrawlError
         ? error
         : new CrawlError('ERR_MESSAGE_INVALID', `Cannot settle outcome: ${String(error)}`, { cause: error })
-    return [{ ok: false, error: reason }]
+    return [err(reason)]
   }
+}
+
+/** In their order, since the end of a visit follows its URLs. */
+async function settleHalves(batch: readonly Settlement[], deps: SettleDeps): Promise<Settled[]> {
+  const half = batch.length >> 1
+  return [...(await settleBatch(batch.slice(0, half), deps)), ...(await settleBatch(batch.slice(half), deps))]
 }
 
 /** What the commit made true. */
 function remember(batch: readonly Settlement[], known: KnownUrls): void {
-  for (const settlement of batch) {
-    if (settlement.kind !== 'url' || settlement.fate.kind !== 'done') continue
-    for (const candidate of settlement.fate.candidates) known.add(settlement.crawlId, candidate.fingerprint, candidate.depth)
-  }
+  for (const settlement of batch)
+    for (const { fingerprint, depth } of linksOf(settlement)) known.add(settlement.crawlId, fingerprint, depth)
 }
+
+const linksOf = (settlement: Settlement): readonly Candidate[] =>
+  settlement.kind === 'url' && settlement.fate.kind === 'done' ? settlement.fate.candidates : []
