@@ -40,18 +40,9 @@ const NOT_YET = 'not converted yet'
 
 /** Every use that stays, and why no primitive serves there. */
 const ALLOWED: readonly Allowed[] = [
-  { file: 'broker/src/in-process.ts', pattern: 'Promise.all', reason: NOT_YET },
-  { file: 'broker/src/lane.ts', pattern: 'Promise.all', reason: NOT_YET },
-  { file: 'broker/src/link.ts', pattern: 'Promise.allSettled', reason: NOT_YET },
   { file: 'broker/src/link.ts', pattern: 'setImmediate', reason: NOT_YET },
   { file: 'broker/src/publisher.ts', pattern: 'new Promise', reason: NOT_YET },
-  { file: 'broker/src/publisher.ts', pattern: "addEventListener('abort'", reason: NOT_YET },
-  { file: 'broker/src/publisher.ts', pattern: 'setTimeout', reason: NOT_YET },
   { file: 'broker/src/pulse.ts', pattern: 'setInterval', reason: NOT_YET },
-  { file: 'broker/src/rabbit.ts', pattern: 'Promise.all', uses: 4, reason: NOT_YET },
-  { file: 'broker/src/rabbit.ts', pattern: "addEventListener('abort'", reason: NOT_YET },
-  { file: 'broker/src/turn.ts', pattern: 'Promise.withResolvers', reason: NOT_YET },
-  { file: 'broker/src/turn.ts', pattern: 'setImmediate', reason: NOT_YET },
   { file: 'cli/src/command-operate.ts', pattern: 'Promise.all', reason: NOT_YET },
   { file: 'cli/src/contact.ts', pattern: 'Promise.all', reason: NOT_YET },
   { file: 'cli/src/contact.ts', pattern: 'AbortSignal.any', reason: NOT_YET },
