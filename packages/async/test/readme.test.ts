@@ -15,3 +15,7 @@ test('README shows examples as they are run', () => {
 test('README names every function and class of the package', () => {
   for (const name of Object.keys(async)) if (name !== 'IllegalStepError') expect(readme).toContain(`\`${name}\``)
 })
+
+test('README draws the circuit breaker as its table is', () => {
+  expect(readme).toContain(`\`\`\`mermaid\n${async.toMermaid(async.breakerSteps, 'closed')}\`\`\`\n`)
+})
