@@ -1,3 +1,4 @@
+import { oneshot } from '@warren/async'
 import { type Coding, decodeSync } from './coding.ts'
 import { DecodeChain } from './decode-chain.ts'
 
@@ -47,7 +48,7 @@ export class BodyReader {
   #cut: Cut | null = null
   #paused = false
   #chain: DecodeChain | undefined
-  #chainEnded: PromiseWithResolvers<void> | undefined
+  readonly #chainEnded = oneshot<true>()
   /** Bytes that came out of each stage but the last. */
   readonly #between: number[] = []
 
@@ -79,7 +80,7 @@ export class BodyReader {
       const whole = this.#chain === undefined ? this.#decodeWhole() : undefined
       if (whole !== undefined) return { bytes: whole, cut: null }
       this.#startChain().end()
-      await this.#chainEnded?.promise
+      await this.#chainEnded.receiver.recv()
     }
     return { bytes: joined(this.#chunks, Math.min(this.#bytes, this.#keepBytes)), cut: this.#cut }
   }
@@ -87,7 +88,7 @@ export class BodyReader {
   /** Forgets everything, also a decoder that is still at work. */
   destroy(): void {
     this.#chain?.destroy()
-    this.#chainEnded?.resolve()
+    this.#chainEnded.sender.send(true)
     this.#chunks = []
     this.#bytes = 0
   }
@@ -109,13 +110,12 @@ export class BodyReader {
     const arrived = this.#chunks
     this.#chunks = []
     this.#bytes = 0
-    this.#chainEnded = Promise.withResolvers()
     this.#chain = new DecodeChain(this.#codings, {
       output: (stage, chunk, last) => this.#take(stage, chunk, last),
       drained: () => this.#resume(),
       ended: (error) => {
         if (error !== undefined) this.#stop('decode', this.#bytes)
-        this.#chainEnded?.resolve()
+        this.#chainEnded.sender.send(true)
       },
     })
     for (const chunk of arrived) this.#feed(this.#chain, chunk)
@@ -148,7 +148,7 @@ export class BodyReader {
     this.#keepBytes = keepBytes
     this.#chain?.destroy()
     this.#resume()
-    this.#chainEnded?.resolve()
+    this.#chainEnded.sender.send(true)
     this.#flow.stop()
   }
 

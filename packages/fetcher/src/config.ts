@@ -12,6 +12,7 @@ export const fetcherConfig = z.object({
   KEEP_ALIVE_MS: count(4_000, 60_000, 'an idle connection is closed after this, or earlier if its server says so'),
   IDLE_HOSTS: count(256, 10_000, 'hosts whose connections are kept that long after their visit'),
   DNS_CACHE_NAMES: count(10_000, 1_000_000, 'names whose addresses are remembered, for 1 to 60 minutes'),
+  DNS_CONCURRENCY: count(32, 10_000, 'names looked up at once; each is asked for both kinds of addresses'),
   HEADER_LIMIT_BYTES: count(65_536, 1_048_576, 'response headers; more is no HTTP'),
   RATE_GRACE_MS: count(5_000, 60_000, 'time after the headers before the minimum rate counts'),
 })

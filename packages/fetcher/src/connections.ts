@@ -1,3 +1,4 @@
+import { systemClock } from '@warren/async'
 import type { FetchPolicy } from '@warren/protocol'
 import { type buildConnector, Client } from 'undici'
 import { guardedConnector } from './connector.ts'
@@ -32,7 +33,8 @@ export class Connections {
   readonly #options: ConnectionOptions
   readonly #idle = new Map<string, { readonly host: Host; readonly until: number }>()
   readonly #open = new Set<Host>()
-  #sweeper: ReturnType<typeof setInterval> | undefined
+  /** Takes back the next sweep; undefined: none is due. */
+  #cancelSweep: (() => void) | undefined
 
   constructor(options: ConnectionOptions) {
     this.#options = options
@@ -43,10 +45,11 @@ export class Connections {
     return this.#open.size + this.#idle.size
   }
 
-  /** `origin` is scheme://host[:port]. Pair with `close`. */
-  open(origin: string, policy: FetchPolicy): HostConnections {
+  /** `origin` is scheme://host[:port]; `isUrgent`: a whole host waits for this visit. Pair with `close`. */
+  open(origin: string, policy: FetchPolicy, isUrgent: boolean): HostConnections {
     const key = `${origin} ${JSON.stringify([policy.allowAddresses, policy.resolve, policy.contact === null, policy.connectMs])}`
     const host = this.#idle.get(key)?.host ?? new Host(key, origin, policy, this.#options)
+    host.isUrgent = isUrgent
     this.#idle.delete(key)
     this.#open.add(host)
     return host
@@ -59,7 +62,7 @@ export class Connections {
     this.#idle.delete(connections.key)
     this.#idle.set(connections.key, { host: connections, until: performance.now() + this.#options.keepAliveMs })
     if (this.#idle.size > this.#options.idleHosts) this.#drop(this.#idle.keys().next().value)
-    this.#sweeper ??= setInterval(() => this.#sweep(), this.#options.keepAliveMs)
+    this.#sweepLater()
   }
 
   /** Cuts every connection; exchanges in flight end with an error. */
@@ -68,15 +71,20 @@ export class Connections {
     for (const { host } of this.#idle.values()) host.destroy()
     this.#open.clear()
     this.#idle.clear()
-    this.#sweep()
+    this.#cancelSweep?.()
+    this.#cancelSweep = undefined
   }
 
-  #sweep(): void {
-    const now = performance.now()
-    for (const [key, { until }] of this.#idle) if (until <= now) this.#drop(key)
-    if (this.#idle.size > 0) return
-    clearInterval(this.#sweeper)
-    this.#sweeper = undefined
+  /** One timer for all, while there are any: when the oldest has been idle long enough. */
+  #sweepLater(): void {
+    const oldest = this.#idle.values().next().value
+    if (oldest === undefined || this.#cancelSweep !== undefined) return
+    this.#cancelSweep = systemClock.schedule(Math.max(0, oldest.until - performance.now()), () => {
+      this.#cancelSweep = undefined
+      const now = performance.now()
+      for (const [key, { until }] of this.#idle) if (until <= now) this.#drop(key)
+      this.#sweepLater()
+    })
   }
 
   #drop(key: string | undefined): void {
@@ -88,6 +96,7 @@ export class Connections {
 
 class Host implements HostConnections {
   readonly key: string
+  isUrgent = false
   readonly #origin: string
   readonly #connector: buildConnector.connector
   readonly #options: ConnectionOptions
@@ -99,7 +108,7 @@ class Host implements HostConnections {
     this.key = key
     this.#origin = origin
     this.#options = options
-    this.#connector = guardedConnector({ policy, names: options.names, signal: this.#destroyed.signal })
+    this.#connector = guardedConnector({ policy, names: options.names, isUrgent: () => this.isUrgent, signal: this.#destroyed.signal })
   }
 
   /** The one used last, which is the least likely to have been closed by its server. */

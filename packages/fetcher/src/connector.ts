@@ -1,5 +1,6 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { CancelScope, onAbort } from '@warren/async'
 import type { FetchPolicy, FetchResult } from '@warren/protocol'
 import { compileAddressGuard } from '@warren/web'
 import type { buildConnector } from 'undici'
@@ -26,8 +27,16 @@ export class ConnectError extends Error {
 export interface ConnectorOptions {
   readonly policy: Pick<FetchPolicy, 'allowAddresses' | 'contact' | 'resolve' | 'connectMs'>
   readonly names: NameCache
+  /** Whether a whole host waits for the next connection. */
+  readonly isUrgent: () => boolean
   /** Aborts when nobody wants a connection any more. */
   readonly signal: AbortSignal
+}
+
+/** `limit` aborts after `limitMs`, or when nobody wants the connection any more. */
+interface Limit {
+  readonly limitMs: number
+  readonly limit: AbortSignal
 }
 
 /** Addresses of one name that are tried, at most. */
@@ -38,49 +47,48 @@ const MAX_ADDRESSES = 4
  * after the other until one answers, and looks at the socket's remote address before anything is sent. One time limit for all of it.
  * An address in the URL goes the same way: it needs no lookup, but the guard. TLS is verified against the host of the URL.
  */
-export function guardedConnector({ policy, names, signal }: ConnectorOptions): buildConnector.connector {
+export function guardedConnector({ policy, names, isUrgent, signal }: ConnectorOptions): buildConnector.connector {
   const guard = compileAddressGuard({ allow: policy.allowAddresses, contact: policy.contact !== null })
   const fixed = fixedAddresses(policy.resolve)
   let session: Buffer | undefined
 
   async function dial(hostname: string, port: number, secure: boolean): Promise<Socket> {
-    const deadline = performance.now() + policy.connectMs
+    using scope = new CancelScope({ signal, deadlineMs: policy.connectMs })
     const name = hostname.replace(/\.+$/, '').toLowerCase()
-    const addresses = allowed(await addressesOf(name, deadline), guard)
+    const addresses = allowed(await addressesOf(name, scope.signal), guard)
     let failure: ConnectError | undefined
     for (const [index, address] of addresses.entries()) {
-      const leftMs = deadline - performance.now()
-      if (leftMs <= 0) break
-      const limitMs = Math.ceil(leftMs / (addresses.length - index)) // so that a silent address leaves time for the next
+      if (scope.signal.aborted) break
+      const limitMs = Math.ceil(scope.leftMs / (addresses.length - index)) // so that a silent address leaves time for the next
+      using share = scope.child({ deadlineMs: limitMs })
       try {
-        return await connectTo(address, port, secure ? name : undefined, limitMs)
+        return await connectTo(address, port, secure ? name : undefined, { limitMs, limit: share.signal })
       } catch (error) {
         failure = asConnectError(error)
         if (signal.aborted || !tryNext(failure)) break
       }
     }
-    throw failure ?? timedOut(policy.connectMs)
+    throw failure ?? tooLate(policy.connectMs)
   }
 
-  async function addressesOf(name: string, deadline: number): Promise<readonly string[]> {
+  const tooLate = (ms: number): ConnectError => (signal.aborted ? givenUp() : timedOut(ms))
+
+  async function addressesOf(name: string, limit: AbortSignal): Promise<readonly string[]> {
     const address = fixed.get(name)
     if (address !== undefined) {
       if (isIP(address) === 0) throw unresolved(`resolve gives ${name} the address ${address}, which is none`)
       return [address]
     }
     if (isIP(name) !== 0) return [name]
-    const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(() => reject(unresolved(`no answer within ${policy.connectMs} ms`)), deadline - performance.now())
     try {
-      return await Promise.race([names.addressesOf(name), late])
+      return await names.addressesOf(name, { signal: limit, urgent: isUrgent() })
     } catch (error) {
-      throw error instanceof ConnectError ? error : failed(failureOf(error, 'resolve'), error)
-    } finally {
-      clearTimeout(timer)
+      if (signal.aborted) throw givenUp()
+      throw limit.aborted ? unresolved(`no answer within ${policy.connectMs} ms`) : failed(failureOf(error, 'resolve'), error)
     }
   }
 
-  function connectTo(address: string, port: number, servername: string | undefined, limitMs: number): Promise<Socket> {
+  function connectTo(address: string, port: number, servername: string | undefined, { limitMs, limit }: Limit): Promise<Socket> {
     return new Promise((resolve, reject) => {
       let phase: Phase = 'connect'
       const socket = servername === undefined ? connectTcp({ host: address, port, noDelay: true }) : secureSocket(address, port, servername)
@@ -91,7 +99,6 @@ export function guardedConnector({ policy, names, signal }: ConnectorOptions): b
       }
       const onError = (error: Error): void => fail(failed(failureOf(error, phase), error))
       const onClose = (): void => onError(Object.assign(new Error('closed before it stood'), { code: 'ECONNRESET' }))
-      const onAbort = (): void => fail(failed({ code: 'connect-failed', detail: 'given up', known: true }))
       const onTcp = (): void => {
         const remote = socket.remoteAddress
         const verdict = remote === undefined ? undefined : guard(remote)
@@ -104,17 +111,14 @@ export function guardedConnector({ policy, names, signal }: ConnectorOptions): b
         settle()
         resolve(socket)
       }
-      const timer = setTimeout(() => fail(timedOut(limitMs)), limitMs)
       function settle(): void {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', onAbort)
+        late[Symbol.dispose]()
         socket.off('error', onError).off('close', onClose).off('connect', onTcp).off('secureConnect', done)
         socket.on('error', IGNORE) // undici adds its own listener in the same turn; after a failure nobody else is there
       }
       socket.on('error', onError).on('close', onClose).on('connect', onTcp)
       if (servername !== undefined) socket.on('secureConnect', done)
-      signal.addEventListener('abort', onAbort)
-      if (signal.aborted) onAbort()
+      const late = onAbort(limit, () => fail(tooLate(limitMs)))
     })
   }
 
@@ -162,6 +166,7 @@ const tryNext = ({ result }: ConnectError): boolean => result.kind === 'unreacha
 
 const failed = ({ code, detail, known }: Failure, cause?: unknown): ConnectError =>
   new ConnectError({ kind: 'unreachable', code, detail }, known, { cause })
+const givenUp = (): ConnectError => failed({ code: 'connect-failed', detail: 'given up', known: true })
 const timedOut = (ms: number): ConnectError => failed({ code: 'connect-timeout', detail: `no connection within ${ms} ms`, known: true })
 const unresolved = (detail: string): ConnectError => failed({ code: 'dns-failed', detail, known: true })
 const asConnectError = (error: unknown): ConnectError =>

@@ -1,4 +1,4 @@
-import { watch } from '@warren/async'
+import { type Waiting, watch } from '@warren/async'
 import type { Control, CrawlState } from '@warren/protocol'
 
 /** States in which leased URLs are still fetched. `finishing` is one: a budget is spent, and what is leased was counted in it. */
@@ -7,11 +7,9 @@ const FETCHING: ReadonlySet<CrawlState> = new Set(['running', 'finishing'])
 /** What the last control message said. Before the first one nothing is known, and no crawl runs. */
 export class CrawlStates {
   readonly #fetching = watch<ReadonlySet<number> | undefined>(undefined)
-  readonly #listeners = new Set<() => void>()
 
   apply(control: Control): void {
     this.#fetching.sender.send(new Set(control.crawls.filter(({ state }) => FETCHING.has(state)).map(({ id }) => id)))
-    for (const listener of this.#listeners) listener()
   }
 
   /** Whether URLs of this crawl may be requested. */
@@ -19,14 +17,13 @@ export class CrawlStates {
     return this.#fetching.receiver.value?.has(crawlId) ?? false
   }
 
-  /** Waits for the first control message. */
-  async known({ signal }: { signal: AbortSignal }): Promise<void> {
+  /** Waits for the first control message. Cancel safety: yes. */
+  async known({ signal }: Waiting): Promise<void> {
     await this.#fetching.receiver.waitFor((fetching) => fetching !== undefined, { signal })
   }
 
-  /** Calls `listener` after each control message, until disposed. */
-  onChange(listener: () => void): Disposable {
-    this.#listeners.add(listener)
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) }
+  /** Waits until URLs of this crawl may not be requested any more. Cancel safety: yes. */
+  async stopped(crawlId: number, { signal }: Waiting): Promise<void> {
+    await this.#fetching.receiver.waitFor((fetching) => fetching?.has(crawlId) !== true, { signal })
   }
 }

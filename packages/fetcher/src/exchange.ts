@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { TokenBucket } from '@warren/async'
+import { type OneshotSender, oneshot, type TokenBucket } from '@warren/async'
 import type { Answer, FetchPolicy, FetchResult, UnreachableCode } from '@warren/protocol'
 import type { Dispatcher } from 'undici'
 import { contentTypeOf, headerFacts } from './answer.ts'
@@ -72,11 +72,11 @@ const ENDED = new Error('the exchange was ended')
  * Cancel safety: destroy the connections; it then ends as `reset`.
  */
 export function exchange(connection: Connection, order: Order, starter: Starter, tools: ExchangeTools): Promise<Exchanged | undefined> {
-  const { promise, resolve } = Promise.withResolvers<Exchanged | undefined>()
+  const { sender, receiver } = oneshot<Exchanged>()
   const { url, headers } = order
-  const handler = new Handler(connection, order, starter, tools, resolve)
+  const handler = new Handler(connection, order, starter, tools, sender)
   connection.client.dispatch({ method: 'GET', path: url.slice(url.indexOf('/', 8)), headers, headersTimeout: 0, bodyTimeout: 0 }, handler)
-  return promise
+  return receiver.recv()
 }
 
 class Handler implements Dispatcher.DispatchHandler, Watched, Flow {
@@ -85,7 +85,7 @@ class Handler implements Dispatcher.DispatchHandler, Watched, Flow {
   readonly #order: Order
   readonly #starter: Starter
   readonly #tools: ExchangeTools
-  readonly #resolve: (exchanged: Exchanged | undefined) => void
+  readonly #result: OneshotSender<Exchanged>
   #controller: Dispatcher.DispatchController | undefined
   #wallMs = 0
   #startMs = -1
@@ -105,26 +105,20 @@ class Handler implements Dispatcher.DispatchHandler, Watched, Flow {
   #undecodable: string | undefined
   #over = false
 
-  constructor(
-    connection: Connection,
-    order: Order,
-    starter: Starter,
-    tools: ExchangeTools,
-    resolve: (exchanged: Exchanged | undefined) => void,
-  ) {
+  constructor(connection: Connection, order: Order, starter: Starter, tools: ExchangeTools, result: OneshotSender<Exchanged>) {
     this.#connection = connection
     this.#connectsBefore = connection.connects
     this.#order = order
     this.#starter = starter
     this.#tools = tools
-    this.#resolve = resolve
+    this.#result = result
   }
 
   /** undici calls this immediately before it writes the request. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     if (!this.#starter.mayStart()) {
       this.#over = true
-      this.#resolve(undefined)
+      this.#result.close()
       controller.abort(ENDED)
       return
     }
@@ -282,7 +276,7 @@ class Handler implements Dispatcher.DispatchHandler, Watched, Flow {
     this.#over = true
     this.#tools.watchdog.delete(this)
     const requested = this.#startMs !== -1
-    this.#resolve({
+    this.#result.send({
       body: null,
       page: false,
       exchangeMs: requested ? performance.now() - this.#startMs : 0,

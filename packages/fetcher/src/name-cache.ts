@@ -1,18 +1,24 @@
-import { Resolver, lookup as systemLookup } from 'node:dns/promises'
-import { type Clock, sleep, systemClock } from '@warren/async'
+import { type Clock, err, ok, type Result, systemClock, unwrap, type Waiting, type WatchReceiver, WorkerPool, watch } from '@warren/async'
+import { type Lookup, notFound } from './name-servers.ts'
 
-export interface Found {
-  readonly addresses: readonly string[]
-  readonly ttlMs: number
+export interface NameCacheOptions {
+  readonly lookup: Lookup
+  readonly maxNames: number
+  /** Lookups at once. */
+  readonly concurrency: number
+  readonly clock?: Clock
 }
-/** Finds the addresses of a name, IPv4 first. Errors: as node:dns, with `code`. */
-export type Lookup = (name: string) => Promise<Found>
 
 export interface NameCacheStats {
   hits: number
   misses: number
   /** Hits on a name that is known not to exist. */
   negative: number
+}
+
+export interface AddressOptions extends Waiting {
+  /** A whole host waits for it, not one page. */
+  readonly urgent?: boolean
 }
 
 const MINUTE_MS = 60_000
@@ -22,10 +28,21 @@ const NEGATIVE_MS = MINUTE_MS
 const NOT_FOUND: ReadonlySet<unknown> = new Set(['ENOTFOUND', 'ENODATA', 'EBADNAME'])
 
 type Entry = { readonly addresses: readonly string[]; readonly until: number } | { readonly error: Error; readonly until: number }
+type Answer = Result<readonly string[], unknown>
+
+/** A name that is being looked up. */
+interface Question {
+  readonly name: string
+  readonly answer: WatchReceiver<Answer | undefined>
+  readonly withdrawal: AbortController
+  waiting: number
+  hasBegun: boolean
+}
 
 /**
  * Addresses of names, remembered for their TTL within 1 to 60 minutes; a name that does not exist, for one minute. A resolver that
- * failed is asked again. Bounded: the name used longest ago goes first. Several who ask for one name at once share one lookup.
+ * failed is asked again. Bounded: the name used longest ago goes first, and so many are looked up at once. Several who ask for one name
+ * share one lookup. Order: FIFO; urgent ones overtake a few others.
  */
 export class NameCache {
   readonly stats: NameCacheStats = { hits: 0, misses: 0, negative: 0 }
@@ -33,20 +50,26 @@ export class NameCache {
   readonly #maxNames: number
   readonly #clock: Clock
   readonly #entries = new Map<string, Entry>()
-  readonly #asking = new Map<string, Promise<readonly string[]>>()
+  readonly #questions = new Map<string, Question>()
+  readonly #lookups: WorkerPool<Question, readonly string[]>
 
-  constructor({ maxNames, lookup = lookupName, clock = systemClock }: { maxNames: number; lookup?: Lookup; clock?: Clock }) {
-    this.#maxNames = maxNames
+  constructor({ lookup, maxNames, concurrency, clock = systemClock }: NameCacheOptions) {
     this.#lookup = lookup
+    this.#maxNames = maxNames
     this.#clock = clock
+    this.#lookups = new WorkerPool({ concurrency, priorities: 2, run: (question) => this.#lookUp(question) })
   }
 
   get names(): number {
     return this.#entries.size
   }
 
-  /** Errors: the lookup's, with `code`. Cancel safety: none needed; a lookup that nobody waits for any more fills the cache. */
-  async addressesOf(name: string): Promise<readonly string[]> {
+  /**
+   * Errors: the lookup's, with `code`; `signal.reason`.
+   * Cancel safety: yes; a lookup that waits for its turn and that nobody waits for any more is withdrawn, one under way fills the cache.
+   */
+  async addressesOf(name: string, { signal, urgent = false }: AddressOptions = {}): Promise<readonly string[]> {
+    signal?.throwIfAborted()
     const entry = this.#entries.get(name)
     if (entry !== undefined) {
       this.#entries.delete(name) // to the end: used last
@@ -60,16 +83,39 @@ export class NameCache {
         return entry.addresses
       }
     }
-    let asking = this.#asking.get(name)
-    if (asking === undefined) {
-      this.stats.misses++
-      asking = this.#ask(name).finally(() => this.#asking.delete(name))
-      this.#asking.set(name, asking)
+    const question = this.#questions.get(name) ?? this.#ask(name, urgent)
+    question.waiting++
+    try {
+      return unwrap(await question.answer.waitFor((answer) => answer !== undefined, { signal }))
+    } finally {
+      if (--question.waiting === 0 && !question.hasBegun) this.#withdraw(question)
     }
-    return asking
   }
 
-  async #ask(name: string): Promise<readonly string[]> {
+  #ask(name: string, urgent: boolean): Question {
+    this.stats.misses++
+    const { sender, receiver } = watch<Answer | undefined>(undefined)
+    const question: Question = { name, answer: receiver, withdrawal: new AbortController(), waiting: 0, hasBegun: false }
+    this.#questions.set(name, question)
+    const answer = (answer: Answer) => {
+      if (question.hasBegun) this.#questions.delete(name) // else it was withdrawn, and may have been asked anew
+      sender.send(answer)
+    }
+    this.#lookups.add(question, { priority: Number(urgent), signal: question.withdrawal.signal }).then(
+      (addresses) => answer(ok(addresses)),
+      (error) => answer(err(error)),
+    )
+    return question
+  }
+
+  #withdraw(question: Question): void {
+    this.#questions.delete(question.name)
+    question.withdrawal.abort()
+  }
+
+  async #lookUp(question: Question): Promise<readonly string[]> {
+    const { name } = question
+    question.hasBegun = true
     try {
       const { addresses, ttlMs } = await this.#lookup(name)
       if (addresses.length === 0) throw notFound(name)
@@ -90,31 +136,3 @@ export class NameCache {
     if (!oldest.done) this.#entries.delete(oldest.value)
   }
 }
-
-/** getaddrinfo tells no TTL. */
-const SYSTEM_TTL_MS = 5 * MINUTE_MS
-/** Source: RFC 8305, 3. */
-const RESOLUTION_DELAY_MS = 50
-
-/**
- * Asks the name servers (which tell the TTL and cost no thread), then, for what they do not know, the system with its hosts file and
- * search domains. Source: RFC 6761: `localhost` names are the loopback, `invalid` names do not exist; neither is asked for.
- */
-export async function lookupName(name: string): Promise<Found> {
-  if (isIn(name, 'localhost')) return { addresses: ['127.0.0.1', '::1'], ttlMs: MAX_TTL_MS }
-  if (isIn(name, 'invalid')) throw notFound(name)
-  nameServers ??= new Resolver({ timeout: 2_000, tries: 2 })
-  const v6 = nameServers.resolve6(name, { ttl: true }).catch(() => [])
-  const v4 = await nameServers.resolve4(name, { ttl: true }).catch(() => [])
-  // Many name servers answer for IPv6 late or never; with an IPv4 address at hand it is not worth waiting for.
-  const records = [...v4, ...(v4.length === 0 ? await v6 : await Promise.race([v6, sleep(RESOLUTION_DELAY_MS).then(() => [])]))]
-  if (records.length > 0)
-    return { addresses: records.map((record) => record.address), ttlMs: Math.min(...records.map((record) => record.ttl)) * 1_000 }
-  const found = await systemLookup(name, { all: true, order: 'ipv4first' })
-  return { addresses: found.map((record) => record.address), ttlMs: SYSTEM_TTL_MS }
-}
-let nameServers: Resolver | undefined
-
-const isIn = (name: string, zone: string): boolean => name === zone || name.endsWith(`.${zone}`)
-
-const notFound = (name: string): Error => Object.assign(new Error(`Cannot resolve ${name}: no such name`), { code: 'ENOTFOUND' })

@@ -1,4 +1,4 @@
-import { backoffMs, type Permit, Semaphore, sleep, watch } from '@warren/async'
+import { backoffMs, type Permit, retry, Semaphore, sleep, watch } from '@warren/async'
 import type { Broker } from '@warren/broker'
 import { CrawlError, type Message } from '@warren/protocol'
 
@@ -8,7 +8,14 @@ export interface PublisherOptions {
   readonly unconfirmedBytes: number
   /** Nothing is offered any more. */
   readonly aborted: AbortSignal
-  onRefused(): void
+  readonly onRefused: () => void
+}
+
+/** One message, on its way. */
+interface Offer {
+  readonly send: (signal: AbortSignal) => Promise<void>
+  /** Its time is over for a broker that is away. */
+  readonly isLate: () => boolean
 }
 
 const REFUSED_BACKOFF = { baseMs: 50, maxMs: 1_000 }
@@ -51,36 +58,35 @@ export class Publisher {
    * (performance.now()). Errors: the broker's after the deadline; `aborted.reason`.
    */
   async publish(message: Message, { deadlineMs }: { deadlineMs: number }): Promise<void> {
-    const signal = this.#options.aborted
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#options.broker.publish(message, { signal })
-      } catch (error) {
-        signal.throwIfAborted()
-        if (!(error instanceof CrawlError) || error.disposition !== 'retry') throw error
-        if (error.code === 'ERR_BROKER_REFUSED') return this.#insist(message, { deadlineMs })
-        if (performance.now() >= deadlineMs) throw error
-      }
-      await sleep(backoffMs(attempt, AWAY_BACKOFF), { signal })
+    const offer: Offer = {
+      send: (signal) => this.#options.broker.publish(message, { signal }),
+      isLate: () => performance.now() >= deadlineMs,
+    }
+    try {
+      await retry(offer.send, {
+        ...AWAY_BACKOFF,
+        signal: this.#options.aborted,
+        retryable: (error) => isPassing(error) && !isRefusal(error) && !offer.isLate(),
+      })
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      await this.#insist(offer)
     }
   }
 
   /** The queue is full: closes the gate until this one is taken. */
-  async #insist(message: Message, { deadlineMs }: { deadlineMs: number }): Promise<void> {
-    const signal = this.#options.aborted
+  async #insist({ send, isLate }: Offer): Promise<void> {
+    const { aborted: signal, onRefused } = this.#options
     this.#count(+1)
     try {
-      for (let attempt = 1; ; attempt++) {
-        this.#options.onRefused()
-        await sleep(backoffMs(attempt, REFUSED_BACKOFF), { signal })
-        try {
-          return await this.#options.broker.publish(message, { signal })
-        } catch (error) {
-          signal.throwIfAborted()
-          if (!(error instanceof CrawlError) || error.disposition !== 'retry') throw error
-          if (error.code !== 'ERR_BROKER_REFUSED' && performance.now() >= deadlineMs) throw error
-        }
-      }
+      onRefused()
+      await sleep(backoffMs(1, REFUSED_BACKOFF), { signal })
+      await retry(send, {
+        ...REFUSED_BACKOFF,
+        signal,
+        retryable: (error) => isRefusal(error) || (isPassing(error) && !isLate()),
+        onRetry: onRefused,
+      })
     } finally {
       this.#count(-1)
     }
@@ -90,3 +96,6 @@ export class Publisher {
     this.#refused.sender.send(this.#refused.receiver.value + change)
   }
 }
+
+const isPassing = (error: unknown): boolean => error instanceof CrawlError && error.disposition === 'retry'
+const isRefusal = (error: unknown): boolean => error instanceof CrawlError && error.code === 'ERR_BROKER_REFUSED'

@@ -1,12 +1,14 @@
-import { Semaphore, type ShutdownScope, TokenBucket } from '@warren/async'
+import { type BreakerStep, onAbort, ResourceScope, Semaphore, type ShutdownScope, select, TokenBucket } from '@warren/async'
 import type { Broker, Delivery, Verdict } from '@warren/broker'
 import { CrawlError, type Visit } from '@warren/protocol'
 import type { Logger, Metrics } from '@warren/service'
 import type { FetcherConfig } from './config.ts'
 import { Connections } from './connections.ts'
 import { CrawlStates } from './crawl-states.ts'
+import { HostWarnings } from './host-warnings.ts'
 import { fetcherMetrics } from './metrics.ts'
-import { type Lookup, NameCache } from './name-cache.ts'
+import { NameCache } from './name-cache.ts'
+import { type Lookup, nameLookup } from './name-servers.ts'
 import { Publisher } from './publisher.ts'
 import { returnVisit, runVisit, type VisitContext } from './visit-run.ts'
 import { Watchdog } from './watchdog.ts'
@@ -30,9 +32,13 @@ const SOCKET_READ_BYTES = 65_536
  */
 export async function runFetcher({ broker, logger, metrics, config, lookup }: FetcherParts, shutdown: ShutdownScope): Promise<void> {
   const { draining, aborted } = shutdown
-  await using stack = new AsyncDisposableStack()
-  const names = new NameCache({ maxNames: config.DNS_CACHE_NAMES, ...(lookup && { lookup }) })
-  const connections = stack.adopt(
+  await using scope = new ResourceScope()
+  const names = new NameCache({
+    lookup: lookup ?? nameLookup({ onChange: (step) => logNameServers(step, logger) }),
+    maxNames: config.DNS_CACHE_NAMES,
+    concurrency: config.DNS_CONCURRENCY,
+  })
+  const connections = scope.adopt(
     new Connections({
       names,
       keepAliveMs: config.KEEP_ALIVE_MS,
@@ -50,6 +56,7 @@ export async function runFetcher({ broker, logger, metrics, config, lookup }: Fe
     names,
   })
   const crawls = new CrawlStates()
+  const warnings = new HostWarnings(logger)
   const rate = config.FETCH_RATE_BYTES
   const context: VisitContext = {
     broker,
@@ -64,6 +71,7 @@ export async function runFetcher({ broker, logger, metrics, config, lookup }: Fe
     crawls,
     metrics: counters,
     logger,
+    warnings,
     publishGraceMs: config.PUBLISH_GRACE_MS,
     draining,
     aborted,
@@ -82,32 +90,24 @@ export async function runFetcher({ broker, logger, metrics, config, lookup }: Fe
       if (!(error instanceof CrawlError) || error.disposition !== 'retry') throw error
       // Running it again would ask for the same pages again. Its lease ends, and its URLs are claimed anew.
       const { visitId, hostKey } = message
-      logger.warn({ visitId, hostKey, code: error.code, error: error.message }, 'visit given up: its results could not be published')
+      warnings.warn(hostKey, 'visit given up: its results could not be published', { visitId, code: error.code, error: error.message })
     } finally {
       visits--
     }
     return 'ack'
   }
 
-  const onAborted = () => connections.destroy()
-  aborted.addEventListener('abort', onAborted)
-  stack.defer(() => aborted.removeEventListener('abort', onAborted))
-  stack.use(await broker.onControl((control) => crawls.apply(control)))
-  if (!(await unless(draining, crawls.known({ signal: draining })))) return
-  const consumer = stack.use(await broker.consume('visits', { prefetch: config.VISIT_SLOTS, signal: aborted }, take))
-  const ended = AbortSignal.any([draining, consumer.failed])
-  if (!ended.aborted) await new Promise((resolve) => ended.addEventListener('abort', resolve, { once: true }))
-  if (consumer.failed.aborted) throw consumer.failed.reason
+  scope.use(onAbort(aborted, () => connections.destroy()))
+  await scope.acquire(() => broker.onControl((control) => crawls.apply(control)))
+  const first = await select({ draining, known: (signal) => crawls.known({ signal }) })
+  if (first.branch === 'draining') return
+  const consumer = await scope.acquire(() => broker.consume('visits', { prefetch: config.VISIT_SLOTS, signal: aborted }, take))
+  const ended = await select({ failed: consumer.failed, draining })
+  if (ended.branch === 'failed') throw ended.value
   logger.info({ visits }, 'draining: no more visits are taken')
 }
 
-/** Whether `waiting` came to its end before `signal` aborted. Errors: its own. */
-async function unless(signal: AbortSignal, waiting: Promise<void>): Promise<boolean> {
-  try {
-    await waiting
-    return true
-  } catch (error) {
-    if (signal.aborted) return false
-    throw error
-  }
+function logNameServers({ event, payload }: BreakerStep, logger: Logger): void {
+  if (event === 'trip') logger.warn({ openMs: payload.openMs, error: payload.error }, 'name servers fail: the system alone is asked')
+  else if (event === 'recover') logger.info('name servers answer again')
 }

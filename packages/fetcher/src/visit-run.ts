@@ -1,10 +1,11 @@
-import { Semaphore, sleep } from '@warren/async'
+import { onAbort, Semaphore, select, sleep, TaskGroup, TaskTracker } from '@warren/async'
 import type { Broker } from '@warren/broker'
 import { CrawlError, type Message, type RobotsOutcome, type UrlOutcome, type UrlRef, type Visit, type VisitEnd } from '@warren/protocol'
 import type { Logger } from '@warren/service'
 import type { Connections, HostConnections } from './connections.ts'
 import type { CrawlStates } from './crawl-states.ts'
 import { type Exchanged, type ExchangeTools, exchange, type Order, type Starter } from './exchange.ts'
+import type { HostWarnings } from './host-warnings.ts'
 import type { FetcherMetrics } from './metrics.ts'
 import type { Publisher } from './publisher.ts'
 import { requestHeaders } from './request-headers.ts'
@@ -21,6 +22,7 @@ export interface VisitContext {
   readonly crawls: CrawlStates
   readonly metrics: FetcherMetrics
   readonly logger: Logger
+  readonly warnings: HostWarnings
   readonly publishGraceMs: number
   readonly draining: AbortSignal
   readonly aborted: AbortSignal
@@ -58,7 +60,6 @@ class VisitRun {
   readonly #stopping = new AbortController()
   /** With a delay, one start at a time: from its pace to its writing, however long it takes to connect. */
   readonly #gate = new Semaphore(1)
-  readonly #publishing: Promise<void>[] = []
   #lastStart = Number.NEGATIVE_INFINITY
   #stopped: StopReason | undefined
   #failure: unknown
@@ -72,43 +73,54 @@ class VisitRun {
 
   async withHost(origin: string, fn: (host: HostConnections) => Promise<void>): Promise<void> {
     const { connections, crawls, draining } = this.#context
-    const host = connections.open(origin, this.#visit.policy)
-    const timer = setTimeout(() => this.#stop('time'), Math.max(0, this.#startUntil - performance.now()))
-    const onDrain = () => this.#stop('drain')
-    draining.addEventListener('abort', onDrain)
-    using _watching = crawls.onChange(() => {
-      if (!crawls.runs(this.#visit.crawlId)) this.#stop('crawl')
+    const { crawlId, policy, work } = this.#visit
+    const host = connections.open(origin, policy, work.kind === 'robots')
+    await using watching = new TaskGroup()
+    watching.spawn(async (signal) => {
+      const ending = {
+        drain: draining,
+        crawl: (signal: AbortSignal) => crawls.stopped(crawlId, { signal }),
+        time: (signal: AbortSignal) => sleep(Math.max(0, this.#startUntil - performance.now()), { signal }),
+      }
+      this.#stop((await select(ending, { signal })).branch)
     })
     try {
       await fn(host)
     } finally {
-      clearTimeout(timer)
-      draining.removeEventListener('abort', onDrain)
+      watching.cancel()
       connections.close(host)
     }
   }
 
   async pages(host: HostConnections, urls: readonly UrlRef[]): Promise<void> {
-    const headers = requestHeaders(this.#visit.policy, 'page')
     const left = urls.toReversed()
+    await this.#fetch(host, left)
+    if (this.#failure !== undefined) throw this.#failure
+    await this.end(left.length === 0 ? 'finished' : 'stopped', left.reverse())
+  }
+
+  /** Takes URLs from the end of `left` until there are none or the visit is stopped; all results are confirmed then. */
+  async #fetch(host: HostConnections, left: UrlRef[]): Promise<void> {
+    const { aborted, publisher } = this.#context
+    const { pace, policy } = this.#visit
+    const headers = requestHeaders(policy, 'page')
+    await using publishing = new TaskTracker({ onError: (error) => this.#fail(error) }) // also when a worker fails
+    await using workers = new TaskGroup({ signal: aborted })
+    using _failing = onAbort(workers.signal, () => this.#stop('failure'))
     const work = async (): Promise<void> => {
       const starter = new VisitStarter(this)
       for (let ref = left.pop(); ref !== undefined; ref = left.pop()) {
-        const exchanged = await this.#request(host, { url: ref.url, purpose: 'page', headers, policy: this.#visit.policy }, starter)
+        const exchanged = await this.#request(host, { url: ref.url, purpose: 'page', headers, policy }, starter)
         if (exchanged === undefined) {
           left.push(ref)
           return
         }
-        const room = await this.#context.publisher.reserve(exchanged.body?.byteLength ?? 0)
-        this.#publishing.push(this.#publishResult(ref, exchanged, room))
+        const room = await publisher.reserve(exchanged.body?.byteLength ?? 0)
+        publishing.track(this.#publishResult(ref, exchanged, room))
       }
     }
-    await Promise.all(
-      Array.from({ length: Math.min(this.#visit.pace.width, urls.length) }, () => work().catch((error) => this.#fail(error))),
-    )
-    await Promise.all(this.#publishing)
-    if (this.#failure !== undefined) throw this.#failure
-    await this.end(left.length === 0 ? 'finished' : 'stopped', left.reverse())
+    for (let i = Math.min(pace.width, left.length); i > 0; i--) workers.spawn(work)
+    await workers.join()
   }
 
   async robots(host: HostConnections, { url, askingHostId, hop }: Extract<Visit['work'], { kind: 'robots' }>): Promise<void> {
@@ -211,11 +223,12 @@ class VisitRun {
   }
 
   #take(exchanged: Exchanged, { url }: Order): void {
-    const { metrics, logger } = this.#context
+    const { metrics, warnings } = this.#context
+    const { hostKey } = this.#visit
     metrics.exchanged(exchanged)
     if (exchanged.unmapped !== undefined) {
       metrics.unmapped.inc()
-      logger.warn({ url, error: exchanged.unmapped }, 'an error that the failure table lacks; taken as protocol')
+      warnings.warn(hostKey, 'an error that the failure table lacks; taken as protocol', { url, error: exchanged.unmapped })
     }
     const reason = this.#report.take(exchanged)
     if (reason === 'throttled') metrics.throttled.inc()
@@ -223,21 +236,17 @@ class VisitRun {
   }
 
   async #publishResult(ref: UrlRef, { result, body, page }: Exchanged, room: Disposable): Promise<void> {
+    using _room = room
     const outcome: UrlOutcome = { ...this.#envelope('outcome'), of: 'url', url: ref, result, facts: null, links: [] }
+    if (!page || body === null || result.kind !== 'answer') return await this.#publish(outcome)
+    const { hostKey, policy } = this.#visit
     try {
-      if (!page || body === null || result.kind !== 'answer') await this.#publish(outcome)
-      else {
-        const { userAgent } = this.#visit.policy
-        await this.#publish({ ...this.#envelope('page'), url: ref, result, userAgent, body }).catch((error: unknown) => {
-          if (!(error instanceof CrawlError) || error.code !== 'ERR_MESSAGE_INVALID') throw error
-          this.#context.logger.warn({ url: ref.url, error: error.message }, 'a page that no broker takes; recorded without its links')
-          return this.#publish(outcome)
-        })
-      }
+      await this.#publish({ ...this.#envelope('page'), url: ref, result, userAgent: policy.userAgent, body })
     } catch (error) {
-      this.#fail(error)
-    } finally {
-      room[Symbol.dispose]()
+      if (!(error instanceof CrawlError) || error.code !== 'ERR_MESSAGE_INVALID') throw error
+      const fields = { url: ref.url, error: error.message }
+      this.#context.warnings.warn(hostKey, 'a page that no broker takes; recorded without its links', fields)
+      await this.#publish(outcome)
     }
   }
 

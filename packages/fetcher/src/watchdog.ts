@@ -1,3 +1,5 @@
+import { systemClock } from '@warren/async'
+
 /** Something under time limits. */
 export interface Watched {
   /** Looks at its limits; `nowMs` is performance.now(). */
@@ -13,7 +15,7 @@ const TICK_MS = 50
  */
 export class Watchdog {
   readonly #watched = new Set<Watched>()
-  #timer: ReturnType<typeof setInterval> | undefined
+  #isTicking = false
 
   get size(): number {
     return this.#watched.size
@@ -21,18 +23,20 @@ export class Watchdog {
 
   add(watched: Watched): void {
     this.#watched.add(watched)
-    this.#timer ??= setInterval(() => this.#tick(), TICK_MS)
+    if (!this.#isTicking) this.#tickLater()
   }
 
   delete(watched: Watched): void {
     this.#watched.delete(watched)
   }
 
-  #tick(): void {
-    const nowMs = performance.now()
-    for (const watched of this.#watched) watched.check(nowMs)
-    if (this.#watched.size > 0) return
-    clearInterval(this.#timer)
-    this.#timer = undefined
+  #tickLater(): void {
+    this.#isTicking = true
+    systemClock.schedule(TICK_MS, () => {
+      const nowMs = performance.now()
+      for (const watched of this.#watched) watched.check(nowMs)
+      if (this.#watched.size > 0) this.#tickLater()
+      else this.#isTicking = false
+    })
   }
 }

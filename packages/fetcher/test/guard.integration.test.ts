@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Harness, policy, visitOf } from './harness.ts'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { Harness, policy, robotsVisit, visitOf } from './harness.ts'
 import { RawServer, reply } from './raw-server.ts'
 
 let server: RawServer
@@ -157,6 +157,34 @@ describe('Resolving', () => {
     expect(await dial('wrong.test', { resolve: { 'wrong.test': 'example.org' } })).toMatchObject({
       result: { kind: 'unreachable', code: 'dns-failed' },
     })
+  })
+  test('has the time to connect, and no more', async () => {
+    await using slow = await Harness.start({ lookup: () => new Promise(() => {}) })
+    const { result } = await slow.fetch('http://slow.test/', { connectMs: 100 })
+    expect(result).toEqual({ kind: 'unreachable', code: 'dns-failed', detail: 'no answer within 100 ms' })
+  })
+  test('is done for so many names at once, and first for hosts whose robots.txt is asked for', async () => {
+    const begun: string[] = []
+    const gates = Array.from({ length: 3 }, () => Promise.withResolvers<void>())
+    await using bounded = await Harness.start({
+      config: { DNS_CONCURRENCY: 1 },
+      lookup: async (name) => {
+        await gates[begun.push(name) - 1]?.promise
+        throw Object.assign(new Error(name), { code: 'ENOTFOUND' })
+      },
+    })
+    const visits = [
+      visitOf('http://first.test', ['/']),
+      visitOf('http://page.test', ['/'], { hostId: 2 }),
+      robotsVisit('http://robots.test', { hostId: 3 }),
+    ]
+    const ended = visits.map((visit) => bounded.visit(visit))
+    const asked = 'dns_lookups{answer="misses",role="test"} 3'
+    await vi.waitFor(async () => expect(await bounded.metrics.text()).toContain(asked))
+    expect(begun).toEqual(['first.test'])
+    for (const gate of gates) gate.resolve()
+    await Promise.all(ended)
+    expect(begun).toEqual(['first.test', 'robots.test', 'page.test'])
   })
   test('an IP literal is never looked up', async () => {
     lookups.length = 0

@@ -1,6 +1,6 @@
 import { ManualClock } from '@warren/async'
 import { describe, expect, test } from 'vitest'
-import { lookupName, NameCache } from '../src/name-cache.ts'
+import { NameCache } from '../src/name-cache.ts'
 
 const MINUTE = 60_000
 const failure = (code: string) => Object.assign(new Error(code), { code })
@@ -10,6 +10,7 @@ function cacheOf(answers: Record<string, { ttlMs: number } | Error>, maxNames = 
   const asked: string[] = []
   const cache = new NameCache({
     maxNames,
+    concurrency: 4,
     clock,
     lookup: async (name) => {
       asked.push(name)
@@ -19,6 +20,20 @@ function cacheOf(answers: Record<string, { ttlMs: number } | Error>, maxNames = 
     },
   })
   return { cache, clock, asked }
+}
+
+/** Lookups that the test ends. */
+function lookupByHand() {
+  const begun: string[] = []
+  const ends = new Map<string, () => void>()
+  const lookup = async (name: string) => {
+    begun.push(name)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    ends.set(name, resolve)
+    await promise
+    return { addresses: ['192.0.2.1'], ttlMs: MINUTE }
+  }
+  return { lookup, begun, end: (name: string) => ends.get(name)?.() }
 }
 
 describe('NameCache', () => {
@@ -59,6 +74,41 @@ describe('NameCache', () => {
     expect(asked).toEqual(['x'])
   })
 
+  test('looks up so many at once, in their order; urgent names overtake', async () => {
+    const { lookup, begun, end } = lookupByHand()
+    const cache = new NameCache({ lookup, maxNames: 100, concurrency: 2 })
+    const all = ['a', 'b', 'c', 'd'].map((name) => cache.addressesOf(name))
+    const urgent = cache.addressesOf('robots', { urgent: true })
+    expect(begun).toEqual(['a', 'b'])
+    for (const name of ['a', 'b', 'robots', 'c', 'd']) {
+      end(name)
+      await new Promise(setImmediate)
+    }
+    await Promise.all([...all, urgent])
+    expect(begun).toEqual(['a', 'b', 'robots', 'c', 'd'])
+  })
+
+  test('one whom the wait is too long is let go; a lookup that nobody waits for any more does not begin', async () => {
+    const { lookup, begun, end } = lookupByHand()
+    const cache = new NameCache({ lookup, maxNames: 100, concurrency: 1 })
+    const controllers = Array.from({ length: 4 }, () => new AbortController())
+    const [first, alone, one, other] = ['first', 'alone', 'shared', 'shared'].map((name, i) =>
+      cache.addressesOf(name, { signal: controllers[i]?.signal }),
+    )
+    for (const controller of controllers.slice(0, 3)) controller.abort('too long')
+    for (const gone of [first, alone, one]) await expect(gone).rejects.toBe('too long')
+    const again = cache.addressesOf('alone')
+    end('first')
+    await new Promise(setImmediate)
+    end('shared')
+    await new Promise(setImmediate)
+    end('alone')
+    await Promise.all([other, again])
+    expect(begun).toEqual(['first', 'shared', 'alone'])
+    await cache.addressesOf('first') // it went on, for whoever asks next
+    expect(begun).toHaveLength(3)
+  })
+
   test('forgets the name used longest ago when it is full', async () => {
     const ttlMs = 10 * MINUTE
     const { cache, asked } = cacheOf({ a: { ttlMs }, b: { ttlMs }, c: { ttlMs } }, 2)
@@ -66,10 +116,4 @@ describe('NameCache', () => {
     expect(asked).toEqual(['a', 'b', 'c', 'b'])
     expect(cache.names).toBe(2)
   })
-})
-
-// RFC 6761, 6.3 and 6.4: neither goes to a name server.
-test('localhost is the loopback and .invalid does not exist, without asking anybody', async () => {
-  for (const name of ['localhost', 'a.localhost']) expect((await lookupName(name)).addresses).toEqual(['127.0.0.1', '::1'])
-  await expect(lookupName('x.invalid')).rejects.toMatchObject({ code: 'ENOTFOUND' })
 })

@@ -460,6 +460,8 @@ test('Metrics count what happened', async () => {
       ? socket.write(head(['location: /x', 'content-length: 0'], '301 Moved'))
       : socket.write(reply(path === '/3' ? '' : '<p>page', { status: path === '/3' ? '404 No' : '200 OK' }))
   await fetcher.visit(visit(3))
+  fetcher.shutdown.drain()
+  await fetcher.role // the end of a visit counts when it is confirmed
   const lines = (await fetcher.metrics.text()).split('\n').filter((line) => line.startsWith('warren_fetcher_'))
   expect(lines).toEqual(
     expect.arrayContaining([
