@@ -1,5 +1,6 @@
 import { type FileHandle, mkdir, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { chunked, Semaphore } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 import { type CatalogCursor, type CatalogRow, compareCursors } from './catalog-row.ts'
 import { absent, readCursorFile, type Saved, syncFolderOf, writeCursorFile } from './cursor-file.ts'
@@ -9,6 +10,11 @@ import { usable } from './unusable.ts'
 const DATA = 'pages.jsonl'
 const CURSOR = 'pages.cursor.json'
 const NEWLINE = 0x0a
+
+/** Rows made into lines at once: the longest, with four URLs of 8 KB and a title, take a tenth of a millisecond each. */
+const CHUNK_ROWS = 16
+/** Text that is worth a write. */
+const WRITE_CHARS = 262_144
 
 export interface PagesFileOptions {
   /**
@@ -30,7 +36,7 @@ export class PagesFile implements AsyncDisposable {
   readonly #dataPath: string
   readonly #cursorPath: string
   #saved: Saved
-  #turn: Promise<unknown> = Promise.resolve() // appends wait for the one before
+  readonly #turn = new Semaphore(1)
   #failure: { readonly error: unknown } | undefined
   #closed = false
 
@@ -61,49 +67,58 @@ export class PagesFile implements AsyncDisposable {
    * it was before the call, and every later append fails in the same way: open again.
    * **Cancel safety** not cancellable: two fsyncs. **Order** appends take effect in the order of the calls.
    */
-  append(rows: readonly CatalogRow[], cursor: CatalogCursor): Promise<void> {
-    const mine = this.#turn.then(() => this.#append(rows, cursor))
-    this.#turn = mine.catch(() => undefined) // the caller has the error
-    return mine
+  async append(rows: readonly CatalogRow[], cursor: CatalogCursor): Promise<void> {
+    using _turn = await this.#turn.acquire()
+    if (this.#closed) throw new RangeError(`Cannot append to ${this.#dataPath}: it is closed`)
+    if (this.#failure !== undefined) throw this.#failure.error
+    checkOrder(this.cursor, rows, cursor)
+    const { bytes, records, source } = this.#saved
+    try {
+      const end = await usable('write', this.#dataPath, () => this.#writeRows(rows, bytes))
+      const next: Saved = { cursor, bytes: end, records: records + rows.length, source }
+      await writeCursorFile(this.#cursorPath, next)
+      this.#saved = next
+    } catch (error) {
+      this.#failure = { error }
+      throw error
+    }
   }
 
   /** Waits for appends under way, then closes. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#turn
+    using _turn = await this.#turn.acquire()
     if (this.#closed) return
     this.#closed = true
     await this.#file.close()
   }
 
-  async #append(rows: readonly CatalogRow[], cursor: CatalogCursor): Promise<void> {
-    if (this.#closed) throw new RangeError(`Cannot append to ${this.#dataPath}: it is closed`)
-    if (this.#failure !== undefined) throw this.#failure.error
-    checkOrder(this.cursor, rows, cursor)
-    const lines = Buffer.from(rows.map((row) => `${JSON.stringify(pageRecord(row))}\n`).join(''))
-    const { bytes, records, source } = this.#saved
-    const next: Saved = { cursor, bytes: bytes + lines.byteLength, records: records + rows.length, source }
+  /** Returns where they end. A nearly full disk takes a part and refuses the rest; then the part is cut again, for those who read along. */
+  async #writeRows(rows: readonly CatalogRow[], position: number): Promise<number> {
+    if (rows.length === 0) return position
     try {
-      await usable('write', this.#dataPath, () => this.#write(lines, bytes))
-      await writeCursorFile(this.#cursorPath, next)
-    } catch (error) {
-      this.#failure = { error }
-      throw error
-    }
-    this.#saved = next
-  }
-
-  /** A nearly full disk takes a part of a write and refuses the rest in the next one; then the part is cut again, for those who read along. */
-  async #write(lines: Buffer, position: number): Promise<void> {
-    if (lines.byteLength === 0) return
-    try {
-      for (let done = 0; done < lines.byteLength; ) {
-        done += (await this.#file.write(lines, done, lines.byteLength - done, position + done)).bytesWritten
+      let end = position
+      let text = ''
+      for await (const chunk of chunked(rows, CHUNK_ROWS)) {
+        for (const row of chunk) text += `${JSON.stringify(pageRecord(row))}\n`
+        if (text.length < WRITE_CHARS) continue
+        end = await this.#write(text, end)
+        text = ''
       }
+      end = await this.#write(text, end)
       await this.#file.sync()
+      return end
     } catch (error) {
       await this.#file.truncate(position).catch(() => undefined) // else the next opening does it
       throw error
     }
+  }
+
+  /** Returns where it ends. */
+  async #write(text: string, position: number): Promise<number> {
+    const bytes = Buffer.from(text)
+    for (let done = 0; done < bytes.byteLength; )
+      done += (await this.#file.write(bytes, done, bytes.byteLength - done, position + done)).bytesWritten
+    return position + bytes.byteLength
   }
 }
 
