@@ -1,3 +1,4 @@
+import { err, interval, ok, type Result, select, TaskTracker, yieldNow } from '@warren/async'
 import { CrawlError, type PageFacts } from '@warren/protocol'
 import type { PageInput } from './parse-page.ts'
 import { type Parsed, ParserThread, type ThreadEnd } from './parser-thread.ts'
@@ -10,7 +11,6 @@ const MAX_TRIES = 2
 
 /** What a page did to its thread. */
 export type PageFault = NonNullable<PageFacts['parseError']>
-export type PoolResult = { readonly parsed: Parsed } | { readonly fault: PageFault }
 
 export interface PoolOptions {
   readonly threads: number
@@ -27,7 +27,7 @@ export interface PoolOptions {
 interface Job {
   readonly id: number
   readonly page: PageInput
-  readonly resolve: (result: PoolResult) => void
+  readonly resolve: (result: Result<Parsed, PageFault>) => void
   readonly reject: (reason: unknown) => void
   tries: number
 }
@@ -53,23 +53,24 @@ export class ParserPool implements AsyncDisposable {
   readonly #options: PoolOptions
   readonly #waiting: Job[] = []
   readonly #slots: Slot[] = []
-  readonly #endings = new Set<Promise<void>>()
-  readonly #check: NodeJS.Timeout
+  /** The look at the time limits, and the ends of threads. */
+  readonly #background = new TaskTracker({ onError: crash })
+  readonly #closing = new AbortController()
   #lastId = 0
-  #closed: { readonly reason: unknown } | undefined
 
   constructor(options: PoolOptions) {
     this.#options = options
     for (let i = 0; i < options.threads; i++) this.#slots.push(this.#start())
-    this.#check = setInterval(() => this.#findTimeouts(), CHECK_MS)
+    this.#background.track(() => this.#enforceLimits())
   }
 
   /**
-   * Errors: ERR_SERVICE_START when threads cannot start; the reason of `stop`.
+   * An error of the result is a fault of the page. Errors: ERR_SERVICE_START when threads cannot start; the reason of `stop`.
    * Cancel safety: the page is read again from its start by whoever asks again; it is never changed.
    */
-  parse(page: PageInput): Promise<PoolResult> {
-    if (this.#closed) return Promise.reject(this.#closed.reason)
+  parse(page: PageInput): Promise<Result<Parsed, PageFault>> {
+    const { signal } = this.#closing
+    if (signal.aborted) return Promise.reject(signal.reason)
     return new Promise((resolve, reject) => {
       this.#waiting.push({ id: ++this.#lastId, page, resolve, reject, tries: 0 })
       this.#feed()
@@ -79,7 +80,7 @@ export class ParserPool implements AsyncDisposable {
   /** Ends all threads at once; what is being parsed rejects with `reason`. */
   async stop(reason: unknown): Promise<void> {
     this.#close(reason)
-    await Promise.all([...this.#endings])
+    await this.#background.idle()
   }
 
   /** As `stop`. Whoever wants the results awaits them before. */
@@ -88,13 +89,12 @@ export class ParserPool implements AsyncDisposable {
   }
 
   #close(reason: unknown): void {
-    if (this.#closed) return
-    this.#closed = { reason }
-    clearInterval(this.#check)
+    if (this.#closing.signal.aborted) return
+    this.#closing.abort(reason)
     for (const job of this.#waiting.splice(0)) job.reject(reason)
     for (const slot of this.#slots) {
       for (const job of slot.jobs.splice(0)) job.reject(reason)
-      this.#endings.add(slot.thread.stop())
+      this.#background.track(slot.thread.stop())
     }
   }
 
@@ -110,7 +110,7 @@ export class ParserPool implements AsyncDisposable {
         const job = slot.jobs.shift()
         slot.headSince = performance.now()
         this.#feed()
-        job?.resolve({ parsed })
+        job?.resolve(ok(parsed))
       },
       ended: (end) => this.#ended(whole, end),
     })
@@ -133,21 +133,30 @@ export class ParserPool implements AsyncDisposable {
     }
   }
 
-  #findTimeouts(): void {
-    for (const slot of this.#slots) {
-      const head = slot.jobs[0]
-      if (head === undefined || slot.timedOut || performance.now() - slot.headSince < this.#options.pageMs) continue
-      // If it was this thread that stood still, the answer is already here: let it in first.
-      setImmediate(() => {
-        if (slot.jobs[0] !== head || slot.timedOut || this.#closed) return
-        slot.timedOut = true
-        void slot.thread.stop()
+  /** Ends the threads whose page has used up its time, until the pool is closed. */
+  async #enforceLimits(): Promise<void> {
+    const tick = interval({ everyMs: CHECK_MS, missed: 'delay' })
+    for (;;) {
+      const next = await select({ closing: this.#closing.signal, tick })
+      if (next.branch === 'closing') return
+      const late = this.#slots.flatMap((slot) => {
+        const head = slot.jobs[0]
+        const isLate = head !== undefined && !slot.timedOut && performance.now() - slot.headSince >= this.#options.pageMs
+        return isLate ? [{ slot, head }] : []
       })
+      if (late.length === 0) continue
+      await yieldNow() // if it was this thread that stood still, the answer is already here: let it in first
+      if (this.#closing.signal.aborted) return
+      for (const { slot, head } of late) {
+        if (slot.jobs[0] !== head) continue
+        slot.timedOut = true
+        this.#background.track(slot.thread.stop())
+      }
     }
   }
 
   #ended(slot: Slot, end: ThreadEnd): void {
-    if (this.#closed) return
+    if (this.#closing.signal.aborted) return
     if (end.kind === 'start') {
       const why = end.error?.message ?? 'it ended at once'
       this.#close(new CrawlError('ERR_SERVICE_START', `Cannot start a parser thread: ${why}`, { cause: end.error }))
@@ -163,6 +172,13 @@ export class ParserPool implements AsyncDisposable {
     job.tries++
     this.#options.onFault?.(fault, job.page, job.tries)
     if (job.tries < MAX_TRIES) this.#waiting.unshift(job)
-    else job.resolve({ fault })
+    else job.resolve(err(fault))
   }
+}
+
+/** A bug: a thread can always be ended. It ends the process, as an error that nobody catches does. */
+function crash(error: unknown): void {
+  queueMicrotask(() => {
+    throw error
+  })
 }

@@ -1,10 +1,11 @@
-import { retry, type ShutdownScope } from '@warren/async'
+import { onAbort, type Result, retry, type ShutdownScope, select } from '@warren/async'
 import type { Broker, Verdict } from '@warren/broker'
 import { CrawlError, type Page, type PageFacts, type UrlOutcome } from '@warren/protocol'
 import type { Logger, Metrics } from '@warren/service'
 import type { ParserConfig } from './config.ts'
 import { type ParserMetrics, parserMetrics } from './metrics.ts'
-import { ParserPool, type PoolResult } from './parser-pool.ts'
+import { type PageFault, ParserPool } from './parser-pool.ts'
+import type { Parsed } from './parser-thread.ts'
 
 export interface ParserParts {
   readonly broker: Broker
@@ -39,22 +40,24 @@ export async function runParser(parts: ParserParts, shutdown: ShutdownScope): Pr
   const handle = async ({ message }: { readonly message: Page }): Promise<Verdict> => {
     metrics.inFlight.inc()
     try {
-      const result = await parse(pool, message, config)
-      count(metrics, result)
-      await publish(parts, outcomeOf(message, result), metrics, shutdown.aborted)
+      const parsing = await parse(pool, message, config)
+      count(metrics, parsing)
+      await publish(parts, outcomeOf(message, parsing), metrics, shutdown.aborted)
       return 'ack'
     } finally {
       metrics.inFlight.dec()
     }
   }
-  using _abort = onAbort(shutdown.aborted, () => void pool.stop(shutdown.aborted.reason))
+  using _abort = onAbort(shutdown.aborted, (reason) => void pool.stop(reason))
   await using consumer = await broker.consume('pages', { prefetch: config.PARSE_SLOTS, signal: shutdown.aborted }, handle)
   logger.info({ threads: config.PARSE_THREADS, slots: config.PARSE_SLOTS }, 'parser takes pages')
-  await aborted(AbortSignal.any([shutdown.draining, consumer.failed]))
-  if (consumer.failed.aborted) throw consumer.failed.reason
+  const ended = await select({ failed: consumer.failed, draining: shutdown.draining })
+  if (ended.branch === 'failed') throw ended.value
 }
 
-const parse = (pool: ParserPool, page: Page, config: ParserConfig): Promise<PoolResult> =>
+type Parsing = Result<Parsed, PageFault>
+
+const parse = (pool: ParserPool, page: Page, config: ParserConfig): Promise<Parsing> =>
   pool.parse({
     body: page.body,
     contentType: page.result.contentType,
@@ -88,32 +91,22 @@ const NOTHING_KNOWN = {
   linksDropped: 0,
 } as const satisfies Partial<PageFacts>
 
-function outcomeOf({ v, crawlId, hostId, visitId, url, result }: Page, parsed: PoolResult): UrlOutcome {
-  const found =
-    'parsed' in parsed
-      ? { facts: parsed.parsed.facts, links: parsed.parsed.links }
-      : { facts: { ...NOTHING_KNOWN, parseError: parsed.fault }, links: [] }
+function outcomeOf({ v, crawlId, hostId, visitId, url, result }: Page, parsing: Parsing): UrlOutcome {
+  const found = parsing.ok
+    ? { facts: parsing.value.facts, links: parsing.value.links }
+    : { facts: { ...NOTHING_KNOWN, parseError: parsing.error }, links: [] }
   return { v, crawlId, hostId, visitId, type: 'outcome', of: 'url', url, result, ...found }
 }
 
-function count(metrics: ParserMetrics, result: PoolResult): void {
-  if ('fault' in result) {
-    metrics.givenUp.inc({ fault: result.fault })
+function count(metrics: ParserMetrics, parsing: Parsing): void {
+  if (!parsing.ok) {
+    metrics.givenUp.inc({ fault: parsing.error })
     return
   }
-  const { reader, ms, links, facts, doubt } = result.parsed
+  const { reader, ms, links, facts, doubt } = parsing.value
   metrics.pages.inc({ reader })
   if (doubt !== null) metrics.doubts.inc({ doubt })
   metrics.seconds.observe({ reader }, ms / 1_000)
   metrics.links.inc({ fate: 'found' }, links.length)
   metrics.links.inc({ fate: 'dropped' }, facts.linksDropped)
 }
-
-/** Calls `listener` when `signal` aborts, at once if it has, until disposed. */
-function onAbort(signal: AbortSignal, listener: () => void): Disposable {
-  if (signal.aborted) listener()
-  else signal.addEventListener('abort', listener, { once: true })
-  return { [Symbol.dispose]: () => signal.removeEventListener('abort', listener) }
-}
-
-const aborted = (signal: AbortSignal): Promise<void> => new Promise((resolve) => void onAbort(signal, resolve))

@@ -8,7 +8,7 @@ const page = (path: string, html = '<title>t</title><a href=/x>') => ({
   url: `https://example.org${path}`,
   userAgent: 'Warren/1',
 })
-const good = { parsed: { facts: { title: 't', parseError: null }, links: [{ url: 'https://example.org/x' }], reader: 'scan' } }
+const good = { ok: true, value: { facts: { title: 't', parseError: null }, links: [{ url: 'https://example.org/x' }], reader: 'scan' } }
 
 const open: ParserPool[] = []
 const pool = (options: Partial<PoolOptions> = {}): ParserPool => {
@@ -36,7 +36,7 @@ describe('ParserPool', { timeout: 30_000 }, () => {
   test('many pages at once all come back, each with its own answer', async () => {
     const pages = pool({ threads: 2 })
     const results = await Promise.all(Array.from({ length: 300 }, (_, i) => pages.parse(page(`/${i}`, `<title>${i}</title>`))))
-    expect(results.map((each) => ('parsed' in each ? each.parsed.facts.title : each.fault))).toEqual(results.map((_, i) => String(i)))
+    expect(results.map((each) => (each.ok ? each.value.facts.title : each.error))).toEqual(results.map((_, i) => String(i)))
   })
 
   test.each<[path: string, fault: PageFault]>([
@@ -52,7 +52,7 @@ describe('ParserPool', { timeout: 30_000 }, () => {
       onFault: (kind, { url }, tries) => faults.push([kind, url, tries]),
     })
     const results = await Promise.all(['/a', path, '/b', '/c', '/d', '/e', '/f'].map((each) => pages.parse(page(each))))
-    expect(results).toMatchObject([good, { fault }, good, good, good, good, good])
+    expect(results).toMatchObject([good, { ok: false, error: fault }, good, good, good, good, good])
     expect(faults).toEqual([
       [fault, `https://example.org${path}`, 1],
       [fault, `https://example.org${path}`, 2],
@@ -63,7 +63,7 @@ describe('ParserPool', { timeout: 30_000 }, () => {
   test('hostile pages in every thread leave the pool working', async () => {
     const pages = pool({ threads: 2, file: hostile, pageMs: 1_000 })
     const results = await Promise.all(['/hang', '/crash1', '/crash2', '/good'].map((each) => pages.parse(page(each))))
-    expect(results.map((each) => ('fault' in each ? each.fault : 'good'))).toEqual(['timeout', 'crash', 'crash', 'good'])
+    expect(results.map((each) => (each.ok ? 'good' : each.error))).toEqual(['timeout', 'crash', 'crash', 'good'])
   })
 
   test('stop rejects what is not finished with its reason, and ends a thread that hangs', async () => {
