@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile, stat } from 'node:fs/promises'
 import { CrawlError } from '@warren/protocol'
 
@@ -36,11 +37,11 @@ export async function chooseAccount(madeBy: string): Promise<{ account: Account;
 
 /** Whether the program runs under the account: path, permissions, mount options and libraries in one look. Cost: one process, 5 ms. */
 export function canRun(program: string, account: Account): Promise<boolean> {
-  return new Promise((resolve) => {
-    const child = spawn(program, ['--version'], { ...spawnAs(account), stdio: 'ignore' })
-    child.once('error', () => resolve(false))
-    child.once('exit', (code) => resolve(code === 0))
-  })
+  const child = spawn(program, ['--version'], { ...spawnAs(account), stdio: 'ignore' })
+  return once(child, 'exit').then(
+    ([code]) => code === 0,
+    () => false, // it could not be spawned
+  )
 }
 
 async function nobody(): Promise<Account> {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, link, mkdir, readdir, readFile, realpath, rm, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { tryJoin } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 import { cacheFolder } from './cache-folder.ts'
 import { errnoOf } from './fault.ts'
@@ -82,7 +83,7 @@ async function checkOrigin(home: string, dir: string, id: string): Promise<void>
 /** A second name of the pointer file in the home: once it is the only name left, the folder was deleted, wherever it had been moved. */
 async function tie(home: string, dir: string): Promise<void> {
   const second = join(home, POINTER)
-  const [own, theirs] = await Promise.all([stat(second).catch(unlessMissing), stat(join(dir, POINTER))])
+  const [own, theirs] = await tryJoin([() => stat(second).catch(unlessMissing), () => stat(join(dir, POINTER))])
   if (own?.ino === theirs.ino && own.dev === theirs.dev) return
   await rm(second, { force: true })
   await link(join(dir, POINTER), second).catch((error: unknown) => {
@@ -94,7 +95,8 @@ async function sweep(clusters: string, except: string): Promise<void> {
   for (const id of await readdir(clusters)) {
     if (id === except || !/^[0-9a-f]{24}$/.test(id)) continue
     const home = join(clusters, id)
-    const [tied, log] = await Promise.all([stat(join(home, POINTER)).catch(unlessMissing), stat(join(home, 'log')).catch(unlessMissing)])
+    const statOf = (name: string) => () => stat(join(home, name)).catch(unlessMissing)
+    const [tied, log] = await tryJoin([statOf(POINTER), statOf('log')])
     const before = Date.now() - KEEP_MS
     if (tied?.nlink === 1 && log !== undefined && log.mtimeMs < before) await rm(home, { recursive: true, force: true })
     const isEmpty = tied === undefined && log === undefined && (await readdir(home).catch(unlessMissing))?.length === 0

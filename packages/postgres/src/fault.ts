@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { codeOf } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 
 const TAIL_BYTES = 4_096
@@ -19,8 +20,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 /** The errno of a Node error (`'ENOSPC'`), undefined when it has none. */
 export function errnoOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
-  return /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined
+  const code = codeOf(error)
+  return code !== undefined && /^E[A-Z0-9]+$/.test(code) ? code : undefined
 }
 
 /** ERR_OUTPUT_UNUSABLE for what the file system said about `path`; a bug or a CrawlError is returned as it is. */

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { chown, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { onAbort } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 import { spawnAs } from './account.ts'
 import type { Binaries } from './binaries.ts'
@@ -62,25 +64,23 @@ async function initdb(cluster: Cluster, binaries: Binaries, { durable, signal }:
   return password
 }
 
-function run(
+async function run(
   program: string,
   args: string[],
   cluster: Cluster,
   signal: AbortSignal | undefined,
 ): Promise<{ code: number | null; said: string }> {
-  return new Promise((resolve, reject) => {
-    // its own session: a Ctrl-C for our group is ours to handle
-    const child = spawn(program, args, { ...spawnAs(cluster.account), stdio: ['ignore', 'pipe', 'pipe'], detached: true })
-    let said = ''
-    for (const stream of [child.stdout, child.stderr])
-      stream.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-8_192)))
-    const stop = (): boolean => child.kill('SIGTERM') // initdb then removes what it made
-    signal?.addEventListener('abort', stop, { once: true })
-    const settle = (finish: () => void): void => {
-      signal?.removeEventListener('abort', stop)
-      finish()
-    }
-    child.once('error', (cause) => settle(() => reject(serviceFault(`run ${program}`, cluster.home, said, cause))))
-    child.once('close', (code) => settle(() => (signal?.aborted ? reject(signal.reason) : resolve({ code, said }))))
-  })
+  // its own session: a Ctrl-C for our group is ours to handle
+  const child = spawn(program, args, { ...spawnAs(cluster.account), stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-8_192)))
+  using _stop = onAbort(signal, () => child.kill('SIGTERM')) // initdb then removes what it made
+  try {
+    const [code] = await once(child, 'close')
+    signal?.throwIfAborted()
+    return { code, said }
+  } catch (cause) {
+    throw signal?.aborted ? signal.reason : serviceFault(`run ${program}`, cluster.home, said, cause)
+  }
 }

@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { CancelScope, interval, select } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 import type { Cluster } from './cluster.ts'
 import { errnoOf } from './fault.ts'
@@ -51,12 +51,12 @@ export async function stopOrphan({ data, account }: Cluster, signal: AbortSignal
 }
 
 async function goneWithin(pid: number, ms: number, signal: AbortSignal | undefined): Promise<boolean> {
-  const end = performance.now() + ms
-  while (performance.now() < end) {
+  using limit = new CancelScope({ deadlineMs: ms })
+  const look = interval({ everyMs: LOOK_MS, missed: 'delay' })
+  for (;;) {
+    const next = await select({ late: limit.signal, look }, { signal })
+    if (next.branch === 'late') return false
     // a zombie whose parent does not reap it still has a number, but no command line
     if (!isAlive(pid) || (await inspectProcess(pid)) === undefined) return true
-    await delay(LOOK_MS)
-    signal?.throwIfAborted()
   }
-  return false
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { mkdir, open, rename } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { CancelScope, interval, oneshot, type ResourceScope, scoped, select, sleep, type Waiting, watch } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 import { chooseAccount, spawnAs } from './account.ts'
 import { findBinaries } from './binaries.ts'
@@ -41,6 +41,8 @@ export interface PrivatePostgres extends AsyncDisposable {
 }
 
 const READY_MS = 300_000 // a replay after a kill may be long; it is cancelled by the signal
+/** Between two looks whether it is ready. */
+const LOOK_MS = 5
 const MAX_STARTS = 5
 
 /**
@@ -49,14 +51,21 @@ const MAX_STARTS = 5
  * **Errors**: ERR_OUTPUT_BUSY (the folder is in use), ERR_OUTPUT_UNUSABLE (not writable, disk full), ERR_SERVICE_START (with its last log lines).
  * **Cancel safety**: yes; a cancelled start leaves nothing running. **Cost**: first start about 1 s, later ones 0.1 s.
  */
-export async function startPostgres(options: PostgresOptions, { signal }: { signal?: AbortSignal } = {}): Promise<PrivatePostgres> {
-  signal?.throwIfAborted()
+export function startPostgres(options: PostgresOptions, { signal }: Waiting = {}): Promise<PrivatePostgres> {
+  return scoped((scope) => start(options, scope, signal), { signal })
+}
+
+/** What is started belongs to `scope`. */
+async function start(
+  options: PostgresOptions,
+  scope: ResourceScope,
+  signal: AbortSignal | undefined,
+): Promise<Omit<PrivatePostgres, keyof AsyncDisposable>> {
   const dir = resolve(options.dir)
   const settings = { ...EMBEDDED_SETTINGS, ...options.settings }
   const text = configuration(settings)
-  await using stack = new AsyncDisposableStack() // a failed start closes what was already open
   await makeFolder(dir)
-  stack.use(lockFolder(dir))
+  scope.use(lockFolder(dir))
   const { account, asRoot } = await chooseAccount(join(dir, 'data'))
   const cluster = await placeCluster(dir, account, asRoot)
   const binaries = await findBinaries(account)
@@ -66,26 +75,21 @@ export async function startPostgres(options: PostgresOptions, { signal }: { sign
   const password = await initialize(cluster, binaries, { durable: settings['fsync'] !== 'off', signal })
 
   const mark = `warren-${randomBytes(8).toString('hex')}`
-  stack.use(await Guard.start(cluster, mark))
+  scope.use(await Guard.start(cluster, mark))
   const { child, port } = await launch({ cluster, program: binaries.postgres, mark, text, signal })
-  stack.defer(() => shutDown(child))
+  scope.defer(() => shutDown(child))
   const pid = child.pid ?? 0
   options.logger?.info({ pid, port, home: cluster.home }, 'Postgres runs')
 
-  const owned = stack.move()
-  const { promise: failed, resolve: fail } = Promise.withResolvers<CrawlError>()
-  const onExit = async (): Promise<void> =>
-    fail(serviceFault('keep Postgres running', cluster.home, await logTail(join(cluster.home, 'log')), undefined, START_AGAIN))
-  child.once('exit', onExit)
-  return {
-    url: `postgres://${ROLE}:${password}@127.0.0.1:${port}/postgres`,
-    pid,
-    failed,
-    [Symbol.asyncDispose]: () => {
-      child.off('exit', onExit)
-      return owned.disposeAsync()
-    },
+  const failure = watch<CrawlError | undefined>(undefined)
+  const tell = async (): Promise<void> => {
+    const said = await logTail(join(cluster.home, 'log'))
+    failure.sender.send(serviceFault('keep Postgres running', cluster.home, said, undefined, START_AGAIN))
   }
+  child.once('exit', tell)
+  scope.defer(() => child.off('exit', tell)) // the first to go: an end that we make is no failure
+  const url = `postgres://${ROLE}:${password}@127.0.0.1:${port}/postgres`
+  return { url, pid, failed: failure.receiver.waitFor((error) => error !== undefined) }
 }
 
 /**
@@ -144,56 +148,48 @@ async function launch({ cluster, program, mark, text, signal }: Launch): Promise
     const said = await logTail(log)
     const passing = /could not bind|pre-existing shared memory block|lock file ".*" already exists/.test(said)
     if (!passing || start === MAX_STARTS) throw serviceFault('start Postgres', cluster.home, said)
-    await delay(100 * start)
+    await sleep(100 * start, { signal })
   }
 }
 
 /** True when it accepts connections, false when it ended. Postgres writes its state to the last line of postmaster.pid. */
 async function becameReady(child: ChildProcess, cluster: Cluster, signal: AbortSignal | undefined): Promise<boolean> {
-  const failure = Promise.withResolvers<never>()
-  failure.promise.catch(() => {})
-  child.once('error', (cause) => failure.reject(serviceFault('start Postgres', cluster.home, '', cause)))
-  const end = performance.now() + READY_MS
-  while (child.exitCode === null && child.signalCode === null) {
+  const { sender, receiver: failure } = oneshot<CrawlError>()
+  child.once('error', (cause) => sender.send(serviceFault('start Postgres', cluster.home, '', cause)))
+  using limit = new CancelScope({ deadlineMs: READY_MS })
+  const look = interval({ everyMs: LOOK_MS, missed: 'delay' })
+  for (;;) {
+    const next = await select({ failure, late: limit.signal, look }, { signal })
+    if (next.branch === 'failure') throw next.value
+    if (child.exitCode !== null || child.signalCode !== null) return false
     const file = await readPostmasterPid(cluster.data)
     if (file?.pid === child.pid && file?.ready) return true
-    if (performance.now() > end) {
+    if (next.branch === 'late')
       throw new CrawlError(
         'ERR_SERVICE_START',
         `Cannot start Postgres in ${cluster.home}: not ready after ${READY_MS / 1_000} s; see its log there`,
       )
-    }
-    await Promise.race([delay(5), failure.promise])
-    signal?.throwIfAborted()
   }
-  return false
 }
 
 async function shutDown(child: ChildProcess, from: NodeJS.Signals = 'SIGINT'): Promise<void> {
-  const steps = SHUTDOWN_STEPS.slice(SHUTDOWN_STEPS.findIndex((step) => step.signal === from))
-  for (const { signal, waitMs } of steps) {
+  const { sender, receiver: gone } = oneshot<true>()
+  child.once('exit', () => sender.send(true))
+  for (const { signal, waitMs } of SHUTDOWN_STEPS.slice(SHUTDOWN_STEPS.findIndex((step) => step.signal === from))) {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const stop = new AbortController()
-    const gone = once(child, 'exit', { signal: stop.signal }).then(
-      () => true,
-      () => false,
-    )
     child.kill(signal)
     child.ref() // we wait for it now
-    const timer = setTimeout(() => stop.abort(), waitMs)
-    if (await gone) return clearTimeout(timer)
+    const next = await select({ gone, late: (signal) => sleep(waitMs, { signal }) })
+    if (next.branch === 'gone') return
   }
   throw new CrawlError('ERR_SERVICE_START', `Cannot stop Postgres: process ${child.pid} does not end, not even by force`)
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolvePort, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      server.close(() => resolvePort(port))
-    })
-  })
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
 }

