@@ -11,6 +11,7 @@ import {
   sleep,
   systemClock,
   type Waiting,
+  yieldNow,
 } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 import type { ChannelModel } from 'amqplib'
@@ -224,7 +225,7 @@ export class Link implements AsyncDisposable {
 
 /** A half-open socket would wait for its last bytes to be taken and keep the process alive. */
 function cutSoon(model: ChannelModel): void {
-  setImmediate(() => socketOf(model)?.destroy())
+  void yieldNow().then(() => socketOf(model)?.destroy())
 }
 
 /** Closes as AMQP wants it, but not longer than CLOSE_MS; afterwards no socket is left. */

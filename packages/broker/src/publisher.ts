@@ -1,4 +1,4 @@
-import { onAbort, systemClock, type WatchSender, watch, withTimeout } from '@warren/async'
+import { onAbort, oneshot, systemClock, type WatchSender, watch, withTimeout } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 import type { ChannelModel, ConfirmChannel } from 'amqplib'
 import type { BrokerStats } from './broker.ts'
@@ -133,37 +133,37 @@ export class Publisher {
     return gate.channel
   }
 
-  #write(channel: ConfirmChannel, parcel: Parcel, dueAt: number, signal: AbortSignal | undefined): Promise<void> {
+  async #write(channel: ConfirmChannel, parcel: Parcel, dueAt: number, signal: AbortSignal | undefined): Promise<void> {
     const { stats } = this.#options
     const { exchange, routingKey, content, what, mandatory, persistent, headers } = parcel
     const messageId = String(++this.#seq)
-    return new Promise((resolve, reject) => {
-      const pending: Pending = {
-        what,
-        dueAt,
-        returned: false,
-        settle: (error, answered = false) => {
-          if (!this.#pending.delete(messageId)) return
-          if (!answered) stats.unanswered++
-          cancelling[Symbol.dispose]()
-          if (error === undefined) resolve()
-          else reject(error)
-          this.#settled.sender.send(0)
-        },
-      }
-      this.#pending.set(messageId, pending)
-      const cancelling = onAbort(signal, (reason) => pending.settle(reason))
-      stats.published++
-      try {
-        channel.publish(exchange, routingKey, content, { mandatory, persistent, messageId, type: what, headers }, (nack) =>
-          this.#confirmed(messageId, parcel, nack),
-        )
-      } catch (error) {
-        const lost = brokerMeaning(error) === 'ERR_BROKER_UNAVAILABLE'
-        pending.settle(lost ? this.#unavailable(what, 'the connection was lost', error) : error)
-      }
-      this.#arm()
-    })
+    const { sender: end, receiver: ended } = oneshot<true>()
+    const pending: Pending = {
+      what,
+      dueAt,
+      returned: false,
+      settle: (error, answered = false) => {
+        if (!this.#pending.delete(messageId)) return
+        if (!answered) stats.unanswered++
+        cancelling[Symbol.dispose]()
+        if (error === undefined) end.send(true)
+        else end.abort(error)
+        this.#settled.sender.send(0)
+      },
+    }
+    this.#pending.set(messageId, pending)
+    const cancelling = onAbort(signal, (reason) => pending.settle(reason))
+    stats.published++
+    try {
+      channel.publish(exchange, routingKey, content, { mandatory, persistent, messageId, type: what, headers }, (nack) =>
+        this.#confirmed(messageId, parcel, nack),
+      )
+    } catch (error) {
+      const lost = brokerMeaning(error) === 'ERR_BROKER_UNAVAILABLE'
+      pending.settle(lost ? this.#unavailable(what, 'the connection was lost', error) : error)
+    }
+    this.#arm()
+    await ended.recv()
   }
 
   #confirmed(messageId: string, { what, routingKey }: Parcel, nack: unknown): void {
