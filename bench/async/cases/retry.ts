@@ -16,7 +16,10 @@ const succeedsAt = (good: number) => {
 const sideBySide = async (n: number, call: (item: number) => Promise<number>): Promise<number> => {
   let [sum, next] = [0, 1]
   const loop = async () => {
-    while (next <= n) sum += await call(next++)
+    while (next <= n) {
+      const result = await call(next++) // not `sum += await`: that reads the sum before the wait
+      sum += result
+    }
   }
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, loop))
   return sum
@@ -56,7 +59,10 @@ const retried = (good: number, name: string, operations: number): Case => {
               )
             }
             const loop = Effect.gen(function* () {
-              while (next <= n) sum += yield* call(next++)
+              while (next <= n) {
+                const result = yield* call(next++)
+                sum += result
+              }
             })
             const loops = Array.from({ length: SIDE_BY_SIDE }, () => loop)
             await Effect.runPromise(Effect.forEach(loops, (each) => each, { concurrency: 'unbounded', discard: true }))

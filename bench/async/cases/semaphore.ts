@@ -1,7 +1,6 @@
 import { bare, type Case, type Entrant, type Guarantee } from '../case.ts'
 
 const GUARANTEES: readonly Guarantee[] = ['fifo', 'cancel', 'one permit, one return', 'resize']
-const TASKS = 64
 const PERMITS = 8
 
 /** Counts who is inside, and how many were at most. */
@@ -173,11 +172,11 @@ const uncontended: Case = {
 }
 
 /** Every task takes its turns one after the other; a turn holds its permit over one turn of the microtask queue. */
-const crowd = async (n: number, task: (turns: number) => Promise<void>): Promise<void> => {
-  await Promise.all(Array.from({ length: TASKS }, () => task(n / TASKS)))
+const crowd = async (n: number, tasks: number, task: (turns: number) => Promise<void>): Promise<void> => {
+  await Promise.all(Array.from({ length: tasks }, () => task(n / tasks)))
 }
 
-const effect = (how: string, hold: 'yieldNow' | 'promise'): Entrant => ({
+const effect = (tasks: number, how: string, hold: 'yieldNow' | 'promise'): Entrant => ({
   library: 'effect',
   how,
   lacks: [],
@@ -194,20 +193,20 @@ const effect = (how: string, hold: 'yieldNow' | 'promise'): Entrant => ({
         }),
       )
       const task = Effect.gen(function* () {
-        for (let i = 0; i < n / TASKS; i++) yield* turn
+        for (let i = 0; i < n / tasks; i++) yield* turn
       })
-      const tasks = Array.from({ length: TASKS }, () => task)
-      await Effect.runPromise(Effect.forEach(tasks, (each) => each, { concurrency: 'unbounded', discard: true }))
+      const all = Array.from({ length: tasks }, () => task)
+      await Effect.runPromise(Effect.forEach(all, (each) => each, { concurrency: 'unbounded', discard: true }))
       return inside.result
     }
   },
 })
 
-const contended = (withSignal: boolean): Case => ({
-  name: `semaphore: ${TASKS} tasks, ${PERMITS} permits${withSignal ? ', a signal each' : ''}`,
+const contended = (tasks: number, withSignal: boolean): Case => ({
+  name: `semaphore: ${tasks} tasks, ${PERMITS} permits${withSignal ? ', all with one signal' : ''}`,
   operation: 'an acquire that waits, a turn of the microtask queue, a release',
   guarantees: GUARANTEES,
-  operations: TASKS * 3_000,
+  operations: 192_000 - (192_000 % tasks),
   expected: (n) => ({ most: PERMITS, done: n }),
   entrants: [
     {
@@ -218,7 +217,7 @@ const contended = (withSignal: boolean): Case => ({
         const options = withSignal ? { signal: new AbortController().signal } : {}
         return async (n) => {
           const [semaphore, inside] = [new Semaphore(PERMITS), new Inside()]
-          await crowd(n, async (turns) => {
+          await crowd(n, tasks, async (turns) => {
             for (let i = 0; i < turns; i++) {
               const permit = await semaphore.acquire(options)
               inside.enter()
@@ -231,8 +230,8 @@ const contended = (withSignal: boolean): Case => ({
         }
       },
     },
-    effect('yieldNow', 'yieldNow'),
-    effect('promise', 'promise'),
+    effect(tasks, 'yieldNow', 'yieldNow'),
+    effect(tasks, 'promise', 'promise'),
     {
       library: 'p-queue',
       lacks: [],
@@ -246,18 +245,18 @@ const contended = (withSignal: boolean): Case => ({
             await undefined
             inside.leave()
           }
-          await crowd(n, async (turns) => {
+          await crowd(n, tasks, async (turns) => {
             for (let i = 0; i < turns; i++) await queue.add(work, options)
           })
           return inside.result
         }
       },
     },
-    ...(withSignal ? [] : uncancellable),
+    ...(withSignal ? [] : uncancellable(tasks)),
   ],
 })
 
-const uncancellable: readonly Entrant[] = [
+const uncancellable = (tasks: number): readonly Entrant[] => [
   {
     library: 'async-mutex',
     lacks: ['cancel'],
@@ -265,7 +264,7 @@ const uncancellable: readonly Entrant[] = [
       const { Semaphore } = await import('async-mutex')
       return async (n) => {
         const [semaphore, inside] = [new Semaphore(PERMITS), new Inside()]
-        await crowd(n, async (turns) => {
+        await crowd(n, tasks, async (turns) => {
           for (let i = 0; i < turns; i++) {
             const [, release] = await semaphore.acquire()
             inside.enter()
@@ -284,8 +283,8 @@ const uncancellable: readonly Entrant[] = [
     load: async () => {
       const { Sema } = await import('async-sema')
       return async (n) => {
-        const [semaphore, inside] = [new Sema(PERMITS, { capacity: TASKS }), new Inside()]
-        await crowd(n, async (turns) => {
+        const [semaphore, inside] = [new Sema(PERMITS, { capacity: tasks }), new Inside()]
+        await crowd(n, tasks, async (turns) => {
           for (let i = 0; i < turns; i++) {
             await semaphore.acquire()
             inside.enter()
@@ -310,7 +309,7 @@ const uncancellable: readonly Entrant[] = [
           await undefined
           inside.leave()
         }
-        await crowd(n, async (turns) => {
+        await crowd(n, tasks, async (turns) => {
           for (let i = 0; i < turns; i++) await limit(work)
         })
         return inside.result
@@ -319,7 +318,7 @@ const uncancellable: readonly Entrant[] = [
   },
   bare('counter', GUARANTEES, async () => async (n) => {
     const [semaphore, inside] = [new Bare(PERMITS), new Inside()]
-    await crowd(n, async (turns) => {
+    await crowd(n, tasks, async (turns) => {
       for (let i = 0; i < turns; i++) {
         await semaphore.acquire()
         inside.enter()
@@ -332,4 +331,4 @@ const uncancellable: readonly Entrant[] = [
   }),
 ]
 
-export const semaphoreCases: readonly Case[] = [uncontended, contended(false), contended(true)]
+export const semaphoreCases: readonly Case[] = [uncontended, contended(64, false), contended(64, true), contended(6_000, true)]
