@@ -99,7 +99,7 @@ async function describe(results: readonly CaseResult[]): Promise<Results> {
     },
     method: {
       rounds,
-      samplesPerRound: 3,
+      samplesPerRound: '3, 1 where it takes more than 4 s',
       flags: '--expose-gc',
       source: 'packages/async/src, types stripped by Node; no build',
     },

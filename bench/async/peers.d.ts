@@ -187,7 +187,7 @@ declare module 'effect/Stream' {
   export function mapEffect<T, A>(
     stream: Stream<T>,
     fn: (item: T) => import('effect/Effect').Effect<A>,
-    options: { readonly concurrency: number; readonly unordered?: boolean },
+    options: { readonly concurrency: number },
   ): Stream<A>
   export function runFold<T, A>(stream: Stream<T>, initial: () => A, fn: (sum: A, value: T) => A): import('effect/Effect').Effect<A>
 }

@@ -126,13 +126,13 @@ function cells({
   lacks,
   notes,
 }: Row): string[] {
-  const extra = Object.entries(notes).map(([name, value]) => `${value} ${name}`)
+  const extra = Object.entries(notes).map(([name, value]) => `${name} ${value}`)
   return [
     entrant === 'ours' || entrant.startsWith('ours:') ? entrant.replace('ours', '@warren/async') : entrant,
     short(ns.median),
     `${short(ns.min)}-${short(ns.max)}`,
     thousands(operationsPerSecond),
-    speed.toFixed(2),
+    speed < 0.1 ? speed.toPrecision(1) : speed.toFixed(2),
     String(allocatedBytesPerOperation),
     String(peakMb),
     [lacks.join(', '), ...extra].filter((word) => word !== '').join('; '),

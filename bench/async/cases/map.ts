@@ -118,16 +118,27 @@ const streamed: Case = {
       },
     },
     {
+      library: 'ours',
+      how: 'mapConcurrentOrdered',
+      lacks: [],
+      load: async () => {
+        const { mapConcurrentOrdered } = await import('@warren/async')
+        return async (n) => {
+          let sum = 0
+          for await (const result of mapConcurrentOrdered(upTo(n), LIMIT, noop)) sum += result
+          return sum
+        }
+      },
+    },
+    {
       library: 'effect',
       how: 'Stream.mapEffect',
       lacks: [],
       load: async () => {
         const [Effect, Stream] = [await import('effect/Effect'), await import('effect/Stream')]
         return (n) => {
-          const results = Stream.mapEffect(Stream.fromIterable(upTo(n)), (item) => Effect.promise(() => noop(item)), {
-            concurrency: LIMIT,
-            unordered: true,
-          })
+          const task = (item: number) => Effect.promise(() => noop(item))
+          const results = Stream.mapEffect(Stream.fromIterable(upTo(n)), task, { concurrency: LIMIT }) // in order: without, it is slower
           return Effect.runPromise(
             Stream.runFold(
               results,
