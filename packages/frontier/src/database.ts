@@ -1,4 +1,4 @@
-import { retry } from '@warren/async'
+import { RetryBudget, retry } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
@@ -18,6 +18,12 @@ const IDLE_IN_TRANSACTION_MS = 10_000
 const CONNECT_TIMEOUT_MS = 5_000
 const KEEP_ALIVE_DELAY_MS = 10_000
 const CONFLICT_RETRY = { attempts: 6, baseMs: 20, maxMs: 500 }
+/**
+ * Conflicts come in pairs, now and then. When more than a fifth of the calls meet one, somebody holds the rows, and who waits for them
+ * again only makes the line longer: each try may wait 5 s for its lock. Beside that, four calls in 10 s may use all their tries, so that
+ * a process with few calls has them too. A call that gets none is ERR_STORE_CONFLICT, which its caller repeats after longer pauses.
+ */
+const CONFLICT_BUDGET = { ratio: 0.2, minPerSecond: 2 }
 
 const INT8_OID = 20
 /** int8 as number: ids, counts and bytes stay below 2^53; cursors are selected as text. Everything else as pg does it. */
@@ -33,6 +39,7 @@ const types = {
 export class Database implements AsyncDisposable {
   readonly where: string
   readonly #pool: pg.Pool
+  readonly #budget = new RetryBudget(CONFLICT_BUDGET)
   #conflicts = 0
 
   constructor({ databaseUrl, maxConnections }: DatabaseOptions) {
@@ -60,7 +67,8 @@ export class Database implements AsyncDisposable {
   }
 
   /**
-   * One prepared statement in a transaction of its own; made again, whole, a bounded number of times when it conflicts with another.
+   * One prepared statement in a transaction of its own; made again, whole, a bounded number of times when it conflicts with another,
+   * as long as few of all calls do.
    * `name` is also the verb in messages: 'frontier.claim' reads "Cannot claim".
    */
   async call<Row extends pg.QueryResultRow>(name: string, text: string, values: readonly unknown[]): Promise<Row[]> {
@@ -73,7 +81,8 @@ export class Database implements AsyncDisposable {
     }
     return retry(once, {
       ...CONFLICT_RETRY,
-      retryable: (error) => error instanceof CrawlError && error.code === 'ERR_STORE_CONFLICT',
+      budget: this.#budget,
+      retryable: isConflict,
       onRetry: () => {
         this.#conflicts++
       },
@@ -93,6 +102,8 @@ export class Database implements AsyncDisposable {
     await this.#pool.end()
   }
 }
+
+const isConflict = (error: unknown): error is CrawlError => error instanceof CrawlError && error.code === 'ERR_STORE_CONFLICT'
 
 /** Host, port and database of a URL. Errors: ERR_CONFIG_INVALID when it is no Postgres URL; the message does not repeat it, it may hold a password. */
 export function whereIs(databaseUrl: string): string {

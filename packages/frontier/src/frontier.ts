@@ -1,3 +1,4 @@
+import { chunked, ResourceScope } from '@warren/async'
 import { type CrawlConfig, CrawlError, type CrawlState, type UrlRef } from '@warren/protocol'
 import { type CatalogCursor, type CatalogRow, readCatalog } from './catalog.ts'
 import { type ClaimedVisit, type ClaimOptions, claim, refill } from './claim.ts'
@@ -53,8 +54,8 @@ export async function openFrontier(options: FrontierOptions, { signal }: { signa
   const { databaseUrl, slot = process.pid % SLOTS, maxConnections = DEFAULT_MAX_CONNECTIONS } = options
   if (!Number.isInteger(slot) || slot < 0 || slot >= SLOTS) throw new RangeError(`Cannot use slot ${slot}: it must be 0 to ${SLOTS - 1}`)
   signal?.throwIfAborted()
-  await using stack = new AsyncDisposableStack()
-  const db = stack.use(new Database({ databaseUrl, maxConnections }))
+  await using scope = new ResourceScope()
+  const db = scope.use(new Database({ databaseUrl, maxConnections }))
   const version = await databaseVersion(async (name, text) => ({ rows: await db.call(`frontier.${name}`, text, []) }))
   signal?.throwIfAborted()
   refuseNewer(version, codeVersion(), db.where)
@@ -63,7 +64,7 @@ export async function openFrontier(options: FrontierOptions, { signal }: { signa
       'ERR_SCHEMA_VERSION',
       `Cannot use ${db.where}: its schema is version ${version}, this build needs ${codeVersion()}; run \`warren migrate\``,
     )
-  stack.move()
+  scope.move()
   return new Frontier(db, slot)
 }
 
@@ -118,12 +119,12 @@ export class Frontier implements AsyncDisposable {
     return readRoots(this.#db, crawlId)
   }
 
-  /** Admits in batches of 1 000, each a commit. Errors: ERR_CRAWL_CONFLICT when the crawl has ended or is ending. */
+  /** Admits in batches of at most 1 000, each a commit. Errors: ERR_CRAWL_CONFLICT when the crawl has ended or is ending. */
   async seed(crawlId: number, candidates: readonly Candidate[]): Promise<{ admitted: number; known: number }> {
     let admitted = 0
     let known = 0
-    for (let start = 0; start < candidates.length; start += SEED_BATCH) {
-      const result = await seed(this.#db, this.#slot, crawlId, candidates.slice(start, start + SEED_BATCH))
+    for await (const batch of chunked(candidates, SEED_BATCH)) {
+      const result = await seed(this.#db, this.#slot, crawlId, batch)
       admitted += result.admitted
       known += result.known
     }

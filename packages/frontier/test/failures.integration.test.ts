@@ -82,6 +82,22 @@ describe('running', () => {
     expect(await frontier.settle([end(visit)])).toMatchObject({ refusedStale: 0 })
   })
 
+  test('of many calls that conflict, few are made again: they would only make the line longer', async () => {
+    await startCrawl(world.frontier, [A])
+    const visit = await onePage(world.frontier)
+    const holder = await world.session()
+    await holder.query('begin')
+    await holder.query('select from frontier.hosts for update')
+    await using frontier = await openFrontier({ databaseUrl: `${world.url}?lock_timeout=20`, slot: 1 })
+    const calls = 40
+    const results = await Promise.allSettled(Array.from({ length: calls }, () => frontier.settle([end(visit)])))
+    expect(results.map((result) => result.status === 'rejected' && result.reason.code)).toEqual(Array(calls).fill('ERR_STORE_CONFLICT'))
+    expect(frontier.conflicts).toBeGreaterThanOrEqual(20) // two a second, of ten seconds
+    expect(frontier.conflicts).toBeLessThanOrEqual(20 + (calls + 1) / 5)
+    await holder.query('rollback')
+    expect(await frontier.settle([end(visit)])).toMatchObject({ refusedStale: 0 })
+  })
+
   test('a connection that is cut, at work or idle, is one error at most; the next call has a new one', async () => {
     const { frontier } = world
     await startCrawl(frontier, [A])
