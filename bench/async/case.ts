@@ -44,10 +44,10 @@ export interface Case {
   readonly operation: string
   /** What ours promises in this use. */
   readonly guarantees: readonly Guarantee[]
+  /** What the guarantees cost ours; told where another library is faster. */
+  readonly pays?: string
   /** Operations of one sample: some tenths of a second of work. */
   readonly operations: number
-  /** What counts: CPU time, which neighbours on the machine do not disturb, or the time that passes, where that is the point. */
-  readonly clock?: 'cpu' | 'wall'
   /** What a run of `n` operations must resolve to. */
   readonly expected: (n: number) => unknown
   readonly entrants: readonly Entrant[]

@@ -14,7 +14,7 @@ import { type Case, type Entrant, nameOf } from './case.ts'
 import { cases } from './cases.ts'
 import { installPeers, peerVersions } from './install.ts'
 import type { Measured } from './measure.ts'
-import { between, type CaseResult, evaluate, glossary, type Results, toMarkdown, toText } from './report.ts'
+import { type CaseResult, evaluate, fillReadme, type Results, toJson, toText } from './report.ts'
 
 const exec = promisify(execFile)
 const RESULTS = join(import.meta.dirname, '../results/async.json')
@@ -49,7 +49,7 @@ async function bench(): Promise<void> {
   }
   const out = values.out ?? (only === undefined ? RESULTS : undefined)
   if (out === undefined) return
-  await writeFile(out, `${JSON.stringify(await describe(results), null, 2)}\n`)
+  await writeFile(out, toJson(await describe(results)))
   console.log(`Results are in ${relative(process.cwd(), out)}`)
   if (out === RESULTS) await writeReadme()
 }
@@ -110,7 +110,6 @@ async function describe(results: readonly CaseResult[]): Promise<Results> {
 
 async function writeReadme(): Promise<void> {
   const results = JSON.parse(await readFile(values.out ?? RESULTS, 'utf8')) as Results
-  const document = between(between(await readFile(README, 'utf8'), 'words', glossary()), 'results', toMarkdown(results))
-  await writeFile(README, document)
+  await writeFile(README, fillReadme(await readFile(README, 'utf8'), results))
   console.log(`The table of ${relative(process.cwd(), README)} is up to date`)
 }

@@ -12,10 +12,10 @@ export interface Row {
   readonly entrant: string
   readonly library: string
   readonly lacks: readonly string[]
-  /** By the case's clock. */
+  /** CPU time. */
   readonly nsPerOperation: Range
   readonly operationsPerSecond: number
-  readonly cpuNsPerOperation: Range
+  /** Time that passed. */
   readonly wallNsPerOperation: Range
   readonly allocatedBytesPerOperation: number
   readonly keptBytesPerOperation: number
@@ -34,9 +34,9 @@ export interface Ratio {
 export interface CaseResult {
   readonly name: string
   readonly operation: string
-  readonly clock: 'cpu' | 'wall'
   readonly operations: number
   readonly guarantees: readonly string[]
+  readonly pays?: string
   readonly loadAverage: number
   readonly rows: readonly Row[]
   /** Against the fastest library with the same guarantees; undefined where there is none. */
@@ -56,11 +56,10 @@ export interface Results {
 
 /** What the rounds of a case say. `rounds` holds a measurement per entrant, in their order. */
 export function evaluate(job: Case, rounds: readonly (readonly Measured[])[], loadAverage: number): CaseResult {
-  const clock = job.clock ?? 'cpu'
   const figures = job.entrants.map((_, index) => rounds.map((round) => round[index] as Measured))
   const over = (index: number, pick: (sample: Sample) => number): Range =>
     range((figures[index] as Measured[]).map(({ samples }) => range(samples.map(pick)).median))
-  const time = (index: number): Range => over(index, ({ cpuNs, wallNs }) => (clock === 'cpu' ? cpuNs : wallNs))
+  const time = (index: number): Range => over(index, ({ cpuNs }) => cpuNs)
   const ours = time(0).median
   const rows = job.entrants.map((entrant, index): Row => {
     const runs = figures[index] as Measured[]
@@ -71,7 +70,6 @@ export function evaluate(job: Case, rounds: readonly (readonly Measured[])[], lo
       lacks: entrant.lacks,
       nsPerOperation: time(index),
       operationsPerSecond: round(1e9 / time(index).median),
-      cpuNsPerOperation: over(index, ({ cpuNs }) => cpuNs),
       wallNsPerOperation: over(index, ({ wallNs }) => wallNs),
       allocatedBytesPerOperation: Math.round(over(index, ({ allocatedBytes }) => allocatedBytes).median),
       keptBytesPerOperation: round(range(runs.map(({ keptBytes }) => keptBytes)).median),
@@ -92,9 +90,9 @@ export function evaluate(job: Case, rounds: readonly (readonly Measured[])[], lo
   return {
     name: job.name,
     operation: job.operation,
-    clock,
     operations: job.operations,
     guarantees: job.guarantees,
+    ...(job.pays === undefined ? {} : { pays: job.pays }),
     loadAverage: round(loadAverage),
     rows,
     ...(equals === undefined ? {} : { equals }),
@@ -112,8 +110,15 @@ export function toText(result: CaseResult): string {
   const table = lines.map((line) =>
     line.map((cell, column) => (isLeft(column) ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  '),
   )
-  const title = `${result.name}  (${result.operation}; ${result.clock === 'cpu' ? 'CPU time' : 'time'})`
-  return [title, `gives: ${result.guarantees.join(', ')}`, ...table.map((line) => line.trimEnd()), `=> ${verdict(result)}`, ''].join('\n')
+  const title = `${result.name}  (${result.operation})`
+  return [
+    title,
+    `gives: ${result.guarantees.join(', ')}`,
+    ...table.map((line) => line.trimEnd()),
+    `=> ${verdict(result)}`,
+    ...behind(result),
+    '',
+  ].join('\n')
 }
 
 function cells({
@@ -148,8 +153,12 @@ export function verdict({ equals, all }: CaseResult): string {
   return all === undefined || all.entrant === equals.entrant ? (best[0] ?? '') : [...best, ...words(all, 'the fastest of all')].join('; ')
 }
 
+/** What ours pays for, where that makes it slower than a library. */
+const behind = ({ all, pays }: CaseResult): string[] =>
+  all !== undefined && all.ratio < 1 && pays !== undefined ? [`   ours pays for: ${pays}`] : []
+
 /** All results as Markdown, for the README. */
-export function toMarkdown({ commit, at, machine, method, libraries, cases }: Results): string {
+function toMarkdown({ commit, at, machine, method, libraries, cases }: Results): string {
   const list = (record: Readonly<Record<string, string | number>>) => Object.entries(record).map(([name, value]) => `${name} ${value}`)
   const loads = cases.map(({ loadAverage }) => loadAverage)
   return [
@@ -161,7 +170,7 @@ export function toMarkdown({ commit, at, machine, method, libraries, cases }: Re
     ...cases.map(({ name, equals, all }) => `| ${name} | ${ratioCell(equals)} | ${ratioCell(all)} |`),
     '',
     ...cases.flatMap((result) => [
-      `**${result.name}**. One operation: ${result.operation}. ${result.clock === 'cpu' ? 'CPU time' : 'Time that passes'}. Given: ${result.guarantees.join(', ')}.`,
+      `**${result.name}**. One operation: ${result.operation}. Given: ${result.guarantees.join(', ')}.`,
       '',
       `| ${['library', ...HEADER.slice(1)].join(' | ')} |`,
       `| --- | ${HEADER.slice(1, -1)
@@ -169,6 +178,7 @@ export function toMarkdown({ commit, at, machine, method, libraries, cases }: Re
         .join(' | ')} | --- |`,
       ...result.rows.map((row) => `| ${cells(row).join(' | ')} |`),
       '',
+      ...behind(result).flatMap((line) => [`Behind, since o${line.trim().slice(1)}.`, '']),
     ]),
   ].join('\n')
 }
@@ -177,13 +187,21 @@ const ratioCell = (ratio: Ratio | undefined): string =>
   ratio === undefined ? 'none gives the same' : `**${ratio.ratio.toFixed(2)} x** (${ratio.entrant})`
 
 /** The words of the tables, for the README. */
-export const glossary = (): string =>
+const glossary = (): string =>
   Object.entries(GUARANTEES)
     .map(([word, meaning]) => `- **${word}**: ${meaning}.`)
     .join('\n')
 
-/** Puts `text` between the markers `<!-- name -->` and `<!-- /name -->`. Errors: Error if they are not there. */
-export function between(document: string, name: string, text: string): string {
+/** As biome formats JSON: lists of words are on one line. */
+export const toJson = (results: Results): string =>
+  `${JSON.stringify(results, null, 2).replace(/\[\s+("[^"]*"(?:,\s+"[^"]*")*)\s+\]/g, (_, words: string) => `[${words.replace(/,\s+/g, ', ')}]`)}\n`
+
+/** The README with these results. Errors: Error if its markers are gone. */
+export const fillReadme = (readme: string, results: Results): string =>
+  between(between(readme, 'words', glossary()), 'results', toMarkdown(results))
+
+/** Puts `text` between the markers `<!-- name -->` and `<!-- /name -->`. */
+function between(document: string, name: string, text: string): string {
   const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
   const [start, end] = [document.indexOf(open), document.indexOf(close)]
   if (start < 0 || end < start) throw new Error(`Cannot write the ${name}: there is no ${open} with a ${close} after it`)

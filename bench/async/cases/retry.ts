@@ -31,6 +31,7 @@ const retried = (good: number, name: string, operations: number): Case => {
     name: `retry: ${name}`,
     operation: good === 1 ? 'a call' : `a call with ${good} tries, without waits between them`,
     guarantees: GUARANTEES,
+    pays: 'a wait between tries, a turn of the event loop at least, so that tries without end cannot hold it',
     operations,
     expected: sumTo,
     entrants: [

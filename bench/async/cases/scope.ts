@@ -7,6 +7,7 @@ const group: Case = {
   name: `task group: ${CHILDREN} children`,
   operation: 'a child that awaits once, its start and its end',
   guarantees: GROUP,
+  pays: 'a child is counted, its failure caught and passed on to the others, the signal looked at before it starts',
   operations: 100 * CHILDREN,
   expected: (n) => (n / CHILDREN) * sumTo(CHILDREN),
   entrants: [

@@ -1,6 +1,7 @@
 import { bare, type Case, type Entrant, type Guarantee } from '../case.ts'
 
 const GUARANTEES: readonly Guarantee[] = ['fifo', 'cancel', 'one permit, one return', 'resize']
+const PAYS = 'an object for each permit, so that a second return does nothing, and one for each who waits, so that it can leave the queue'
 const PERMITS = 8
 
 /** Counts who is inside, and how many were at most. */
@@ -50,6 +51,7 @@ const uncontended: Case = {
   name: 'semaphore: nobody waits',
   operation: 'an acquire and its release',
   guarantees: GUARANTEES,
+  pays: PAYS,
   operations: 300_000,
   expected: (n) => ({ most: 1, done: n }),
   entrants: [
@@ -206,6 +208,7 @@ const contended = (tasks: number, withSignal: boolean): Case => ({
   name: `semaphore: ${tasks} tasks, ${PERMITS} permits${withSignal ? ', all with one signal' : ''}`,
   operation: 'an acquire that waits, a turn of the microtask queue, a release',
   guarantees: GUARANTEES,
+  pays: PAYS,
   operations: 192_000 - (192_000 % tasks),
   expected: (n) => ({ most: PERMITS, done: n }),
   entrants: [
