@@ -25,5 +25,16 @@ else if (isNamed && BENCHES[first] === undefined) {
   process.exitCode = 2
 } else {
   if (isNamed) process.argv.splice(2, 1)
-  await BENCHES[isNamed ? first : 'crawl']?.()
+  try {
+    await BENCHES[isNamed ? first : 'crawl']?.()
+  } catch (error) {
+    if (!isWrongUse(error)) throw error
+    console.error(`${error.message}\n\n${USAGE}`)
+    process.exitCode = 2
+  }
+}
+
+/** An option that does not exist or has a value that makes no sense; npm keeps options for itself where `--` is missing. */
+function isWrongUse(error: unknown): error is Error {
+  return error instanceof RangeError || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))
 }

@@ -28,10 +28,14 @@ const FLAGS = {
   },
   test: { long: false },
   build: { pack: true },
+  bench: { only: true, runs: true, out: true, list: false, write: false, pages: true, hosts: true, latency: true, mode: true },
 }
 
+/** The first word of `npm run bench` may be one of these, which is no flag's value. */
+const BENCHES = ['async', 'crawl']
+
 /** Settings of npm itself that a user's .npmrc or environment may well hold; only npm's own command line tells them apart from ours. */
-const ALSO_OF_NPM = ['scope', 'include', 'user-agent']
+const ALSO_OF_NPM = ['scope', 'include', 'only', 'user-agent']
 
 /**
  * One line with the right command if npm took flags that were meant for us, because `--` was missing; else undefined.
@@ -44,7 +48,8 @@ function swallowedFlags(command, args, env) {
     return value !== undefined && value !== '' && !(flag === 'user-agent' && /^npm\//.test(value)) // npm always sets its own
   })
   if (taken.every((flag) => ALSO_OF_NPM.includes(flag))) return undefined
-  const rest = args.slice()
+  const name = command === 'bench' && BENCHES.includes(args[0]) ? [args[0]] : []
+  const rest = args.slice(name.length)
   const words = taken.map((flag) => {
     const value = env[`npm_config_${flag.replace(/-/g, '_')}`]
     if (!known[flag]) return `--${flag}`
@@ -55,7 +60,7 @@ function swallowedFlags(command, args, env) {
   const urls = rest.filter((word) => /^[a-z]+:\/\//.test(word))
   const npm = command === 'test' ? 'npm test' : `npm run ${command}`
   const many = taken.length > 1
-  return `npm kept ${taken.map((flag) => `--${flag}`).join(', ')} for itself: put -- before ${many ? 'them' : 'it'}, as in \`${[npm, '--'].concat(urls, words).join(' ')}\``
+  return `npm kept ${taken.map((flag) => `--${flag}`).join(', ')} for itself: put -- before ${many ? 'them' : 'it'}, as in \`${[npm, '--'].concat(name, urls, words).join(' ')}\``
 }
 
 module.exports = { FLAGS, swallowedFlags }

@@ -76,6 +76,7 @@ describe('flags that npm took for itself', () => {
       'npm run crawl -- https://x.org --scope host --delay 0',
     ],
     ['test', [], { npm_config_long: 'true' }, 'npm test -- --long'],
+    ['bench', ['async', '3'], { npm_config_runs: 'true' }, 'npm run bench -- async --runs 3'],
   ])('%s %j with %j: the line shows %s', (command, args, env, right) => {
     expect(swallowedFlags(command, args, env)).toContain(`\`${right}\``)
   })
