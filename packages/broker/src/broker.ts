@@ -149,7 +149,7 @@ export interface Broker extends AsyncDisposable {
    * message back and ends the consumer (see `failed`). Cancellation gives back. Anything else is a bug and dead-letters.
    */
   consume<Q extends QueueName>(queue: Q, options: ConsumeOptions, handler: Handler<QueueMessage<Q>>): Promise<Consumer>
-  /** Calls `listener` with every control that is published from now on; one that throws ends the process. */
+  /** Calls `listener` with every control that is published from now on, of a burst with the latest; what it throws ends the process. */
   onControl(listener: (control: Control) => void): Promise<AsyncDisposable>
   /** Milliseconds since the last frame from the broker on the consuming connection; 0 in-process. */
   silentMs(): number
