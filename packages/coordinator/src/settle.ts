@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { Batcher, err, ok, type Result, yieldIfDue } from '@warren/async'
 import type { Broker, Consumer, Verdict } from '@warren/broker'
-import type { Candidate, Frontier, Settlement } from '@warren/frontier'
+import type { Frontier, Settlement } from '@warren/frontier'
 import { CrawlError, type Outcome } from '@warren/protocol'
 import { admissionOf } from './admission.ts'
 import type { CoordinatorConfig } from './config.ts'
@@ -30,9 +30,6 @@ export interface Settling extends AsyncDisposable {
   /** Aborts with the error after which no outcome is taken any more, such as a refused password. The role ends. */
   readonly failed: AbortSignal
 }
-
-/** Links of one commit, unless a single page has more: writing down the call takes a few microseconds for each, in one go. */
-const LINKS_PER_COMMIT = 2_000
 
 /** What one outcome came to: settled, or the reason why it never can be. */
 type Settled = Result<void, CrawlError>
@@ -133,25 +130,25 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
 }
 
 async function settleBatch(batch: readonly Settlement[], deps: SettleDeps): Promise<Settled[]> {
-  if (batch.length > 1 && batch.reduce((sum, settlement) => sum + linksOf(settlement).length, 0) > LINKS_PER_COMMIT)
-    return settleHalves(batch, deps)
   try {
-    await yieldIfDue({ signal: deps.signal })
     const stop = deps.metrics.settleSeconds.startTimer()
     const result = await untilStored(() => deps.frontier.settle(batch), deps.signal)
     stop()
-    // A page that came too late brought no links in, and the count does not say which one it was.
-    if (result.refusedStale === 0) remember(batch, deps.known)
     deps.metrics.settled.inc(batch.length)
     deps.metrics.admitted.inc(result.admitted)
     deps.metrics.rejected.inc({ reason: 'known' }, result.known)
     deps.metrics.stale.inc(result.refusedStale)
     deps.onProgress()
+    // A page that came too late brought no links in, and the count does not say which one it was.
+    if (result.refusedStale === 0) await remember(batch, deps.known)
     return batch.map(() => ok(undefined))
   } catch (error) {
     if (deps.signal.aborted || (error instanceof CrawlError && error.disposition !== 'dead-letter')) throw error
     // The database refuses something in here: halves show which one, in log2 of the batch commits.
-    if (batch.length > 1) return settleHalves(batch, deps)
+    if (batch.length > 1) {
+      const half = batch.length >> 1
+      return [...(await settleBatch(batch.slice(0, half), deps)), ...(await settleBatch(batch.slice(half), deps))]
+    }
     const reason =
       error instanceof CrawlError
         ? error
@@ -160,17 +157,14 @@ async function settleBatch(batch: readonly Settlement[], deps: SettleDeps): Prom
   }
 }
 
-/** In their order, since the end of a visit follows its URLs. */
-async function settleHalves(batch: readonly Settlement[], deps: SettleDeps): Promise<Settled[]> {
-  const half = batch.length >> 1
-  return [...(await settleBatch(batch.slice(0, half), deps)), ...(await settleBatch(batch.slice(half), deps))]
-}
-
 /** What the commit made true. */
-function remember(batch: readonly Settlement[], known: KnownUrls): void {
-  for (const settlement of batch)
-    for (const { fingerprint, depth } of linksOf(settlement)) known.add(settlement.crawlId, fingerprint, depth)
+async function remember(batch: readonly Settlement[], known: KnownUrls): Promise<void> {
+  for (const settlement of batch) {
+    if (settlement.kind !== 'url' || settlement.fate.kind !== 'done') continue
+    for (const candidate of settlement.fate.candidates) {
+      const due = yieldIfDue()
+      if (due !== undefined) await due
+      known.add(settlement.crawlId, candidate.fingerprint, candidate.depth)
+    }
+  }
 }
-
-const linksOf = (settlement: Settlement): readonly Candidate[] =>
-  settlement.kind === 'url' && settlement.fate.kind === 'done' ? settlement.fate.candidates : []
