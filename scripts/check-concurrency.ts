@@ -36,8 +36,6 @@ export interface Allowed {
   readonly reason: string
 }
 
-const NOT_YET = 'not converted yet'
-
 /** Every use that stays, and why no primitive serves there. */
 const ALLOWED: readonly Allowed[] = [
   {
@@ -45,18 +43,6 @@ const ALLOWED: readonly Allowed[] = [
     pattern: 'setInterval',
     reason: 'it must not keep the process alive (unref), and measures how late this very timer is',
   },
-  { file: 'cli/src/command-operate.ts', pattern: 'Promise.all', reason: NOT_YET },
-  { file: 'cli/src/contact.ts', pattern: 'Promise.all', reason: NOT_YET },
-  { file: 'cli/src/contact.ts', pattern: 'AbortSignal.any', reason: NOT_YET },
-  { file: 'cli/src/embedded.ts', pattern: 'Promise.all', reason: NOT_YET },
-  { file: 'cli/src/embedded.ts', pattern: 'Promise.withResolvers', uses: 2, reason: NOT_YET },
-  { file: 'cli/src/embedded.ts', pattern: "addEventListener('abort'", uses: 3, reason: NOT_YET },
-  { file: 'cli/src/progress.ts', pattern: 'setInterval', reason: NOT_YET },
-  { file: 'cli/src/run-crawl.ts', pattern: 'Promise.race', reason: NOT_YET },
-  { file: 'cli/src/run-crawl.ts', pattern: 'AbortSignal.any', reason: NOT_YET },
-  { file: 'cli/src/run-crawl.ts', pattern: "addEventListener('abort'", uses: 2, reason: NOT_YET },
-  { file: 'cli/src/status.ts', pattern: 'Promise.all', reason: NOT_YET },
-  { file: 'cli/src/summary.ts', pattern: 'Promise.all', reason: NOT_YET },
   {
     file: 'fetcher/src/connector.ts',
     pattern: 'new Promise',

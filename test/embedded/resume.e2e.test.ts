@@ -1,11 +1,11 @@
 /** What a crawl that was killed or interrupted leaves, and what the same command makes of it. */
 import { existsSync } from 'node:fs'
-import { appendFile, readFile, rm } from 'node:fs/promises'
+import { appendFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkConcurrency, checkDelays, duplicates, startWeb } from '@warren/testkit'
 import { describe, expect, test } from 'vitest'
 import { type Ended, eventually, WarrenProcess } from '../support/warren.ts'
-import { crawl, crawlFolder, expectWhole, FAST, fetchedUrls, LOCAL, pageLines, readLeft } from './support.ts'
+import { crawl, crawlFolder, expectRefusal, expectWhole, FAST, fetchedUrls, LOCAL, pageLines, readLeft } from './support.ts'
 
 const start = (root: string, dir: string, ...options: string[]): WarrenProcess =>
   new WarrenProcess(['crawl', root, '--out', dir, ...options])
@@ -146,6 +146,27 @@ describe.concurrent('after Ctrl-C', () => {
     }
     await expectWhole(await crawl(root, out.path, ...FAST), out.path, web)
     expect(duplicates(await web.log())).toEqual([])
+  })
+
+  test('while seeds are admitted it ends between two batches, and a start without the seeds asks for them', async () => {
+    await using out = await crawlFolder()
+    const seeds = join(out.path, '../seeds.txt')
+    await writeFile(seeds, Array.from({ length: 300_000 }, (_, i) => `http://127.0.0.1:9/${i}\n`).join(''))
+    {
+      await using running = new WarrenProcess(['crawl', '--seeds', seeds, '--out', out.path, ...LOCAL])
+      await eventually(
+        () => running.output,
+        (output) => /Admitting seeds: [1-9]/.test(output),
+      )
+      running.interrupt()
+      const ended = await running.ended
+      expect(ended).toMatchObject({ code: 130, signal: null, stdout: '' })
+      expect(ended.stderr).toMatch(/^Interrupted: [\d,]+ of 300,000 seeds are in\. The same command goes on\.$/m)
+    }
+    const left = await readLeft(out.path)
+    expect(left.crawl.state).toBe('created')
+    expect(left.counts.discovered % 500).toBe(0)
+    expectRefusal(await crawl([], out.path, ...LOCAL), 2, /not all of its seeds are in; give them once more/)
   })
 
   test('a second one stops at once, and nothing is lost', async () => {

@@ -1,4 +1,4 @@
-import type { ShutdownScope } from '@warren/async'
+import type { ShutdownScope, Waiting } from '@warren/async'
 import { fetcherConfig } from '@warren/fetcher'
 import { type Crawl, type Frontier, migrate, openFrontier } from '@warren/frontier'
 import { startPostgres } from '@warren/postgres'
@@ -6,7 +6,6 @@ import { type CrawlConfig, CrawlError } from '@warren/protocol'
 import { createLogger, EXIT } from '@warren/service'
 import { type CanonicalUrl, inScope } from '@warren/web'
 import type { Command } from 'commander'
-import { admitSeeds } from './admit-seeds.ts'
 import { colorsOf } from './colors.ts'
 import { applyOptions, argument, baseConfig, type CrawlOptions, refuseChangedScope, withCrawlOptions } from './crawl-options.ts'
 import { type DemoSite, startDemoSite } from './demo-site.ts'
@@ -15,7 +14,8 @@ import { startPagesExport } from './pages-export.ts'
 import { Progress } from './progress.ts'
 import { hasEnded, runUntilEnded } from './run-crawl.ts'
 import { checkSeeds } from './seed-check.ts'
-import { readSeeds } from './seeds.ts'
+import { importWithLine, surveyWithLine } from './seed-import.ts'
+import { firstSeed, openSeeds, type Seeds, surveySeeds } from './seeds.ts'
 import { fetchedAnything, readSummary, type Summary, showSummary } from './summary.ts'
 import { parseCount, parseDuration, parseRate, showCount } from './units.ts'
 import { version } from './version.ts'
@@ -34,9 +34,12 @@ const NAME = 'crawl'
 const GIVE_UP = { tries: 3, ms: 120_000 }
 const DEMO_FOLDER = 'warren-out/demo'
 const DEMO_HOST_CONCURRENCY = 8
+/** Seeds that are named when they do not belong to a finished crawl. */
+const STRANGE_TOLD = 3
 
 const { yellow, dim } = colorsOf(process.stderr)
 const warn = (line: string): void => void process.stderr.write(`${yellow(line)}\n`)
+const note = (line: string): void => void process.stderr.write(`${dim(line)}\n`)
 
 export function addCrawlCommand(program: Command, shutdown: ShutdownScope, exit: (code: number) => void): void {
   withCrawlOptions(
@@ -73,25 +76,28 @@ crawl. Ctrl-C finishes what is in flight and stops; a second one stops at once. 
 }
 
 async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown: ShutdownScope): Promise<number> {
-  const given = await readSeeds(urls, options.seeds)
-  if (given.length === 0 && options.seeds.length > 0)
+  const stop = { signal: shutdown.draining }
+  const given = await openSeeds(urls, options.seeds, stop)
+  const survey = await surveyWithLine(given, stop)
+  if (survey.count === 0 && options.seeds.length > 0)
     throw new CrawlError('ERR_INPUT_INVALID', `Cannot crawl: ${options.seeds.join(', ')} has no URL; write one a line`)
-  const isDemo = given.length === 0 && options.out === undefined
+  const isDemo = survey.count === 0 && options.out === undefined
   await using demo = isDemo ? await startDemoSite() : undefined
-  const seeds = demo === undefined ? given : await readSeeds([demo.url], [])
+  const seeds = demo === undefined ? given : await openSeeds([demo.url], [])
+  const { count, hosts } = demo === undefined ? survey : await surveySeeds(seeds)
   const wanted = demo === undefined ? options : demoOptions(options)
-  const folder = options.out ?? (demo === undefined ? defaultFolder(seeds[0] as CanonicalUrl) : DEMO_FOLDER)
+  const folder = options.out ?? (demo === undefined ? defaultFolder((await firstSeed(seeds)) as CanonicalUrl) : DEMO_FOLDER)
   const isAnew = options.again === true || demo !== undefined
 
   const finished = isAnew ? undefined : await finishedIn(folder)
-  if (finished !== undefined) return showFinished(finished, seeds, wanted, folder)
+  if (finished !== undefined) return await showFinished(finished, seeds, wanted, folder)
   const isNew = isAnew || !(await hasCrawl(folder))
-  if (isNew && seeds.length === 0)
+  if (isNew && count === 0)
     throw new CrawlError(
       'ERR_INPUT_INVALID',
       `Cannot crawl into ${folder}: no URL was given, and no crawl is there to resume; give a URL or --seeds FILE`,
     )
-  const check = (config: CrawlConfig) => checkSeeds(seeds, config, { warn, signal: shutdown.draining })
+  const check = (config: CrawlConfig) => checkSeeds(hosts, config, { warn, ...stop })
   const base: CrawlConfig = { ...baseConfig(version), giveUp: { unreachable: GIVE_UP, refusing: GIVE_UP } }
   // A new crawl asks for what it needs before it leaves anything on the disk; one that is resumed has it in its database.
   const checked = isNew ? await check(applyOptions(base, wanted)) : undefined
@@ -106,15 +112,17 @@ async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown
   const held = await frontier.crawl(NAME)
   if (held === undefined) await out.setPagesAside()
   else refuseChangedScope(held.config, wanted, folder)
+  if (held?.state === 'created' && count === 0)
+    throw new CrawlError('ERR_INPUT_INVALID', `Cannot resume the crawl in ${folder}: not all of its seeds are in; give them once more`)
   const crawl = await openCrawl(frontier, held, checked ?? (await check(applyOptions(held?.config ?? base, wanted))))
 
-  const progress = new Progress({ frontier, crawlId: crawl.id, maxPages: crawl.config.maxPages, stream: process.stderr })
-  await using _progress = progress
   await frontier.endAllLeases()
-  if (held !== undefined) progress.note(`Resumes the crawl in ${folder}`)
-  await admit(frontier, crawl, seeds, progress)
+  if (held !== undefined) note(`Resumes the crawl in ${folder}`)
+  await admit(frontier, crawl, seeds, { count, ...stop })
   if (crawl.config.delayMs === 0 && demo === undefined)
-    progress.warn('Delay 0: requests follow each other without a pause. Only for sites that are yours.')
+    warn('Delay 0: requests follow each other without a pause. Only for sites that are yours.')
+
+  await using progress = new Progress({ frontier, crawlId: crawl.id, maxPages: crawl.config.maxPages, stream: process.stderr })
 
   await using pages = await startPagesExport(frontier, crawl.id, out.path)
   const state = hasEnded(crawl.state)
@@ -139,7 +147,7 @@ async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown
   if (state !== undefined) await out.finish({ at: new Date().toISOString(), summary, scope: await scopeOf(frontier, crawl) })
   process.stdout.write(showSummary(summary, folder))
   if (state === undefined) {
-    process.stderr.write(dim('The same command resumes.\n'))
+    note('The same command resumes.')
     return EXIT.interrupted
   }
   if (!fetchedAnything(summary)) throw nothingFetched(summary)
@@ -147,23 +155,28 @@ async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown
 }
 
 /** A finished crawl is left as it is. Errors: ERR_CRAWL_CONFLICT for another scope. */
-function showFinished(finished: Finished, seeds: readonly CanonicalUrl[], options: EmbeddedOptions, folder: string): number {
+async function showFinished(finished: Finished, seeds: Seeds, options: EmbeddedOptions, folder: string): Promise<number> {
   const { kind, roots, include, exclude } = finished.scope
   refuseChangedScope({ scope: kind, include: [...include], exclude: [...exclude] }, options, folder)
   process.stdout.write(showSummary(finished.summary, folder))
-  const strange = seeds.filter((seed) => !inScope(kind, new Set(roots), seed))
-  if (strange.length > 0) warn(`Not in this crawl: ${strange.slice(0, 3).join(', ')}; use another --out, or --again to crawl anew`)
-  process.stderr.write(dim(`Finished ${finished.at}; nothing was fetched now. Add --again to crawl anew.\n`))
+  const strange: CanonicalUrl[] = []
+  const scope = new Set(roots)
+  for await (const batch of seeds.batches(1_000)) {
+    strange.push(...batch.filter((seed) => !inScope(kind, scope, seed)))
+    if (strange.length >= STRANGE_TOLD) break
+  }
+  if (strange.length > 0)
+    warn(`Not in this crawl: ${strange.slice(0, STRANGE_TOLD).join(', ')}; use another --out, or --again to crawl anew`)
+  note(`Finished ${finished.at}; nothing was fetched now. Add --again to crawl anew.`)
   if (!fetchedAnything(finished.summary)) throw nothingFetched(finished.summary)
   return EXIT.ok
 }
 
 /** Admits the seeds and starts or resumes the crawl, as far as its state allows: one whose budget is spent, or that has ended, takes none. */
-async function admit(frontier: Frontier, crawl: Crawl, seeds: readonly CanonicalUrl[], progress: Progress): Promise<void> {
+async function admit(frontier: Frontier, crawl: Crawl, seeds: Seeds, options: Waiting & { readonly count: number }): Promise<void> {
   if (crawl.state !== 'created' && crawl.state !== 'running' && crawl.state !== 'paused') return
-  const seeded = await admitSeeds(frontier, crawl, seeds)
-  for (const seed of seeded.excluded) progress.warn(`Seed ${seed} is refused by --exclude`)
-  if (crawl.state !== 'created' && seeded.admitted > 0) progress.note(`Seeds added: ${showCount(seeded.admitted)}`)
+  const { admitted } = await importWithLine(frontier, crawl, seeds, options)
+  if (crawl.state !== 'created' && admitted > 0) note(`Seeds added: ${showCount(admitted)}`)
   if (crawl.state === 'created') await frontier.transition(crawl.id, 'start')
   // Its clock stops with the pause: the time since the last run is none of --max-time.
   if (crawl.state === 'running') await frontier.transition(crawl.id, 'pause')

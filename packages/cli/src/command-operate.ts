@@ -1,14 +1,14 @@
-import type { ShutdownScope } from '@warren/async'
+import { mapAll, type ShutdownScope } from '@warren/async'
 import { type Crawl, type Frontier, migrate, openFrontier } from '@warren/frontier'
-import { type CrawlConfig, CrawlError } from '@warren/protocol'
+import { CrawlError } from '@warren/protocol'
 import { EXIT } from '@warren/service'
-import { type CanonicalUrl, compileFilter } from '@warren/web'
+import { compileFilter } from '@warren/web'
 import { type Command, Option } from 'commander'
-import { admitSeeds } from './admit-seeds.ts'
 import { applyOptions, baseConfig, type CrawlOptions, refuseChangedScope, withCrawlOptions } from './crawl-options.ts'
 import { databaseConfig, readSettings } from './role-config.ts'
 import { checkSeeds } from './seed-check.ts'
-import { readSeeds } from './seeds.ts'
+import { importWithLine, surveyWithLine } from './seed-import.ts'
+import { firstSeed, openSeeds } from './seeds.ts'
 import { showStatus, statusOf } from './status.ts'
 import { showCount } from './units.ts'
 import { version } from './version.ts'
@@ -17,6 +17,9 @@ interface DatabaseOptions {
   readonly config?: string
   readonly databaseUrl?: string
 }
+
+/** Crawls read at once; the frontier has a few connections. */
+const READS_AT_ONCE = 4
 
 type SeedOptions = CrawlOptions & { readonly crawl?: string }
 
@@ -61,7 +64,7 @@ Examples:
     .action((name: string | undefined, options: DatabaseOptions & { json?: true }) =>
       withFrontier(options, async (frontier) => {
         const crawls = name === undefined ? await frontier.crawls() : [await namedCrawl(frontier, name)]
-        const statuses = await Promise.all(crawls.map((crawl) => statusOf(frontier, crawl, name !== undefined)))
+        const statuses = await mapAll(crawls, READS_AT_ONCE, (crawl) => statusOf(frontier, crawl, name !== undefined))
         process.stdout.write(options.json === true ? `${JSON.stringify(statuses, null, 2)}\n` : showStatus(statuses))
       }),
     )
@@ -97,26 +100,26 @@ async function namedCrawl(frontier: Frontier, name: string): Promise<Crawl> {
 }
 
 async function seed(frontier: Frontier, urls: readonly string[], options: SeedOptions, signal: AbortSignal): Promise<void> {
-  const seeds = await readSeeds(urls, options.seeds)
-  const [first] = seeds
+  const seeds = await openSeeds(urls, options.seeds, { signal })
+  const first = await firstSeed(seeds, { signal })
   if (first === undefined) throw new CrawlError('ERR_INPUT_INVALID', 'Cannot seed: no URL was given; give URLs or --seeds FILE')
   const name = options.crawl ?? new URL(first).host
   const held = await frontier.crawl(name)
   if (held !== undefined) refuseEnded(held)
   if (held !== undefined) refuseChangedScope(held.config, options, `crawl ${name}`, 'use another --crawl')
   const wanted = applyOptions(held?.config ?? baseConfig(version), options)
-  const { allowed, refused } = withoutExcluded(wanted, seeds)
-  if (allowed.length === 0)
+  const filter = compileFilter({ include: [], exclude: wanted.exclude })
+  const { count, allowedCount, hosts } = await surveyWithLine(seeds, { isAllowed: (url) => filter(url).allowed, signal })
+  if (allowedCount === 0)
     throw new CrawlError('ERR_INPUT_INVALID', `Cannot seed crawl ${name}: --exclude refuses every seed, the first is ${first}`)
-  const config = await checkSeeds(allowed, wanted, { warn, signal })
+  const config = await checkSeeds(hosts, wanted, { warn, signal })
 
   const crawl = held ?? (await frontier.createCrawl({ name, config }))
   if (held !== undefined) await frontier.setConfig(held.id, config)
-  const report = await admitSeeds(frontier, { ...crawl, config }, allowed)
+  const report = await importWithLine(frontier, { ...crawl, config }, seeds, { count, signal })
   const state = crawl.state === 'created' ? await frontier.transition(crawl.id, 'start') : crawl.state
-  for (const url of refused) warn(`Seed ${url} is refused by --exclude`)
   if (config.delayMs === 0) warn('Delay 0: requests follow each other without a pause. Only for sites that are yours.')
-  process.stdout.write(`Crawl ${name} (${state}): ${showCount(report.admitted)} seeds admitted, ${showCount(report.known)} known before\n`)
+  process.stdout.write(`Crawl ${name} (${state}): ${showCount(report.admitted)} seeds admitted, ${showCount(report.known)} known\n`)
 }
 
 const warn = (line: string): void => void process.stderr.write(`${line}\n`)
@@ -125,10 +128,4 @@ const warn = (line: string): void => void process.stderr.write(`${line}\n`)
 function refuseEnded({ name, state }: Crawl): void {
   if (state === 'created' || state === 'running' || state === 'paused') return
   throw new CrawlError('ERR_CRAWL_CONFLICT', `Cannot seed crawl ${name}: it is ${state}; use another --crawl`)
-}
-
-function withoutExcluded({ exclude }: CrawlConfig, seeds: readonly CanonicalUrl[]) {
-  const filter = compileFilter({ include: [], exclude })
-  const { allowed = [], refused = [] } = Object.groupBy(seeds, (seed) => (filter(seed).allowed ? 'allowed' : 'refused'))
-  return { allowed, refused }
 }

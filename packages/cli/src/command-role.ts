@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { hostname } from 'node:os'
-import { type ShutdownScope, withTimeout } from '@warren/async'
+import { ResourceScope, type ShutdownScope, withTimeout } from '@warren/async'
 import { type Broker, connectRabbit } from '@warren/broker'
 import { runCoordinator } from '@warren/coordinator'
 import { runFetcher } from '@warren/fetcher'
@@ -48,7 +48,9 @@ export function addRoleCommands(program: Command, shutdown: ShutdownScope, exit:
     const config = readSettings(roleConfigs.coordinator, process.env, options.config)
     // Not by process id: every container has the same.
     const slot = randomInt(SLOTS.first, SLOTS.end)
-    await using frontier = await openFrontier({ databaseUrl: config.DATABASE_URL, slot }, { signal: shutdown.aborted })
+    await using scope = new ResourceScope()
+    const open = (signal: AbortSignal) => openFrontier({ databaseUrl: config.DATABASE_URL, slot }, { signal })
+    const frontier = await scope.acquire(open, { signal: shutdown.aborted })
     const run = (deps: RoleDeps) => runCoordinator({ ...deps, frontier, config }, shutdown)
     await serveRole('coordinator', config, shutdown, run, () => databaseReady(frontier))
   })
@@ -73,7 +75,7 @@ async function databaseReady(frontier: Frontier): Promise<Readiness> {
   }
 }
 
-/** Everything around a role: broker, log, metrics, health; in this order, and back. */
+/** Everything around a role: broker, log, metrics, health; in this order, and back. An abort while it starts leaves nothing open. */
 async function serveRole(
   role: string,
   config: z.infer<typeof processConfig>,
@@ -83,21 +85,19 @@ async function serveRole(
 ): Promise<void> {
   const logger = createLogger({ role, level: config.LOG_LEVEL })
   const metrics = createMetrics({ role })
-  await using broker = await connectRabbit(
-    {
-      url: config.AMQP_URL,
-      name: `warren-${role}-${hostname()}-${process.pid}`,
-      visitQueueMs: config.VISIT_QUEUE_MS,
-      onEvent: brokerLog(logger),
-    },
-    { signal: shutdown.aborted },
-  )
+  await using scope = new ResourceScope()
+  const starting = { signal: shutdown.aborted }
+  const broker = await scope.acquire((signal) => {
+    const name = `warren-${role}-${hostname()}-${process.pid}`
+    const options = { url: config.AMQP_URL, name, visitQueueMs: config.VISIT_QUEUE_MS, onEvent: brokerLog(logger) }
+    return connectRabbit(options, { signal })
+  }, starting)
   exposeBroker(metrics, broker)
   const ready = () => {
     const state = broker.state.value
     return state === 'connected' ? alsoReady() : { ok: false, reason: `broker ${state}` }
   }
-  await using health = await serveHealth({ host: config.HTTP_HOST, port: config.HTTP_PORT, metrics, ready })
+  const health = await scope.acquire(() => serveHealth({ host: config.HTTP_HOST, port: config.HTTP_PORT, metrics, ready }), starting)
   logger.info({ host: config.HTTP_HOST, port: health.port }, 'ready')
   await run({ broker, logger, metrics })
   logger.info('drained')

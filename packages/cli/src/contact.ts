@@ -3,14 +3,13 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline/promises'
-import { withTimeout } from '@warren/async'
+import { CancelScope, mapAll, type Waiting, withTimeout } from '@warren/async'
 import { CrawlError } from '@warren/protocol'
-import { type CanonicalUrl, isGlobalAddress } from '@warren/web'
+import { isGlobalAddress } from '@warren/web'
 import envPaths from 'env-paths'
 import { contact } from './crawl-options.ts'
+import { SEED_HOSTS_CHECKED } from './seeds.ts'
 
-/** Names looked up at once before a crawl; the guard at connect judges the rest. */
-const SEED_HOSTS_CHECKED = 64
 /** A resolver that does not answer by then is taken for one without an answer. */
 const LOOKUP_MS = 10_000
 const QUESTION = 'Site owners should be able to reach you. Your mail address or a URL, sent with every request: '
@@ -20,27 +19,21 @@ export interface SeedAddresses {
   readonly unresolved: readonly string[]
   /** The first host that is public, or cannot be proven not to be. */
   readonly publicHost: string | undefined
-  /** Number of different hosts. */
-  readonly hosts: number
 }
 
-/** Where the seeds lead: `resolve` first, then literals, then DNS. */
+/** Where the hosts of seeds are: `resolve` first, then literals, then DNS. All are asked for at once, for a dead resolver takes its time. */
 export async function addressesOfSeeds(
-  seeds: readonly CanonicalUrl[],
+  hosts: readonly string[],
   resolve: Readonly<Record<string, string>>,
-  { signal }: { readonly signal?: AbortSignal } = {},
+  { signal }: Waiting = {},
 ): Promise<SeedAddresses> {
-  const hosts = [...new Set(seeds.map((seed) => new URL(seed).hostname.replace(/^\[|\]$/g, '')))]
-  const checked = await Promise.all(
-    hosts.slice(0, SEED_HOSTS_CHECKED).map(async (host) => {
-      const fixed = resolve[host] ?? (isIP(host) > 0 ? host : undefined)
-      const addresses = fixed === undefined ? await addressesOf(host, signal) : [fixed]
-      return { host, addresses }
-    }),
-  )
+  const lookUp = async (host: string, signal: AbortSignal) => {
+    const fixed = resolve[host] ?? (isIP(host) > 0 ? host : undefined)
+    return { host, addresses: fixed === undefined ? await addressesOf(host, signal) : [fixed] }
+  }
+  const checked = await mapAll(hosts.slice(0, SEED_HOSTS_CHECKED), SEED_HOSTS_CHECKED, lookUp, { signal })
   return {
     unresolved: checked.filter(({ addresses }) => addresses.length === 0).map(({ host }) => host),
-    hosts: hosts.length,
     publicHost:
       hosts.length > SEED_HOSTS_CHECKED
         ? hosts[SEED_HOSTS_CHECKED]
@@ -49,12 +42,12 @@ export async function addressesOfSeeds(
 }
 
 /** The addresses of a name; none when there are none, or the resolver does not say. A lookup cannot be cancelled, only left behind. */
-async function addressesOf(host: string, signal: AbortSignal | undefined): Promise<string[]> {
+async function addressesOf(host: string, signal: AbortSignal): Promise<string[]> {
   try {
-    const all = await withTimeout(LOOKUP_MS, () => lookup(host, { all: true }), signal === undefined ? {} : { signal })
+    const all = await withTimeout(LOOKUP_MS, () => lookup(host, { all: true }), { signal })
     return all.map((entry) => entry.address)
   } catch {
-    signal?.throwIfAborted()
+    signal.throwIfAborted()
     return []
   }
 }
@@ -76,17 +69,16 @@ async function remembered(): Promise<string | undefined> {
  * The contact for a crawl that may dial `publicHost`: remembered, or asked for once on a terminal and remembered.
  * Errors: ERR_CONTACT_MISSING where nobody can be asked, or nobody answers (Ctrl-C, Ctrl-D).
  */
-export async function needContact(publicHost: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<string> {
+export async function needContact(publicHost: string, { signal }: Waiting = {}): Promise<string> {
   const held = await remembered()
   if (held !== undefined) return held
   if (!process.stdin.isTTY || !process.stderr.isTTY) throw missing(publicHost)
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  const closed = new AbortController()
-  terminal.once('close', () => closed.abort())
-  const stop = signal === undefined ? closed.signal : AbortSignal.any([signal, closed.signal])
+  using asking = new CancelScope({ signal })
+  terminal.once('close', () => asking.cancel())
   try {
     for (;;) {
-      const answer = await terminal.question(QUESTION, { signal: stop })
+      const answer = await terminal.question(QUESTION, { signal: asking.signal })
       try {
         const value = contact(answer)
         await remember(value)

@@ -1,4 +1,4 @@
-import { ShutdownScope, sleep, TaskGroup } from '@warren/async'
+import { interval, oneshot, ShutdownScope, TaskGroup } from '@warren/async'
 import { createInProcessBroker } from '@warren/broker'
 import { coordinatorConfig, runCoordinator } from '@warren/coordinator'
 import { type FetcherConfig, runFetcher } from '@warren/fetcher'
@@ -9,6 +9,9 @@ import { brokerLog } from './broker-log.ts'
 
 /** One process has no network between its parts: looks often, keeps a small window. */
 const COORDINATOR = { MAINTENANCE_MS: 200, CLAIM_IDLE_MS: 50, WINDOW_VISITS: 64, WINDOW_URLS: 4_000, CONTROL_MS: 500 }
+
+/** Between two looks at the pages that the fetcher has left. */
+const LOOK_MS = 10
 
 export interface EmbeddedDeps {
   readonly frontier: Frontier
@@ -27,23 +30,19 @@ export async function runEmbedded(deps: EmbeddedDeps, shutdown: ShutdownScope): 
   const { logger } = deps
   await using broker = createInProcessBroker({ onEvent: brokerLog(logger) })
   const metrics = createMetrics({ role: 'embedded' })
-  const parsing = new ShutdownScope()
   await using group = new TaskGroup({ signal: shutdown.aborted })
-  group.signal.addEventListener('abort', () => parsing.abort(group.signal.reason), { once: true })
-  // A role that fails takes its siblings along; a role that is asked to drain does so by its own scope.
-  const inner = new ShutdownScope()
-  const drain = () => inner.drain()
-  if (shutdown.draining.aborted) drain()
-  else shutdown.draining.addEventListener('abort', drain, { once: true })
-  group.signal.addEventListener('abort', () => inner.abort(group.signal.reason), { once: true })
-
-  const fetched = Promise.withResolvers<void>()
-  const parsed = Promise.withResolvers<void>()
-  group.spawn(() => runFetcher({ broker, logger, metrics, config: deps.fetcher }, inner).finally(fetched.resolve))
-  group.spawn(() => runParser({ broker, logger, metrics, config: parserConfig.parse({}) }, parsing).finally(parsed.resolve))
+  // A role that fails takes its siblings along. The parser drains by a scope of its own: last, and not when it is asked to.
+  using roles = new ShutdownScope({ draining: shutdown.draining, aborted: group.signal })
+  using parsing = new ShutdownScope({ aborted: group.signal })
+  const fetched = oneshot<true>()
+  const parsed = oneshot<true>()
+  group.spawn(() => runFetcher({ broker, logger, metrics, config: deps.fetcher }, roles).finally(() => fetched.sender.send(true)))
+  group.spawn(() => runParser({ broker, logger, metrics, config: parserConfig.parse({}) }, parsing).finally(() => parsed.sender.send(true)))
   group.spawn(async (signal) => {
-    await fetched.promise
-    while (!signal.aborted && (await broker.depths()).pages > 0) await sleep(10, { signal })
+    await fetched.receiver.recv({ signal })
+    const look = interval({ everyMs: LOOK_MS, missed: 'delay' })
+    do await look.tick({ signal })
+    while ((await broker.depths()).pages > 0)
     parsing.drain()
   })
   group.spawn(() =>
@@ -59,9 +58,9 @@ export async function runEmbedded(deps: EmbeddedDeps, shutdown: ShutdownScope): 
         }),
         logger,
         metrics,
-        companions: Promise.all([fetched.promise, parsed.promise]),
+        companions: parsed.receiver.recv(), // the fetcher has ended before
       },
-      inner,
+      roles,
     ),
   )
   await group.join()

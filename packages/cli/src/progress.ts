@@ -1,18 +1,12 @@
 import type { Counts, Frontier, Waiting } from '@warren/frontier'
-import { colorsOf } from './colors.ts'
+import { LiveLine } from './live-line.ts'
 import { showBytes, showCount, showDuration } from './units.ts'
 
-/** How often the line is drawn on a terminal, and a line is written elsewhere. */
-const DRAW_MS = 250
-const PLAIN_MS = 5_000
 /** The rate is that of this last stretch of time. */
 const RATE_WINDOW_MS = 5_000
 /** After this long without a new page the line says what the crawl waits for. */
 const QUIET_MS = 1_500
-const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 const BAR_COLUMNS = 16
-/** A terminal shows a Ctrl-C as ^C; it must not wrap, or the line could not be wiped. */
-const ECHO_COLUMNS = 3
 
 /** Why a host is not visited now. */
 const REASONS: Record<Waiting['reason'], string> = {
@@ -36,34 +30,19 @@ interface Sample {
   readonly counts: Counts
 }
 
-/**
- * Tells how a crawl goes until disposed: one live line on a terminal, a line every five seconds elsewhere.
- * Cost: one read of the counters per draw; while nothing is fetched, one more for the reason.
- */
+/** Tells how a crawl goes, in a live line. Cost: one read of the counters per draw; while nothing is fetched, one more for the reason. */
 export class Progress implements AsyncDisposable {
   readonly #deps: ProgressDeps
-  readonly #timer: NodeJS.Timeout
+  readonly #line: LiveLine
   readonly #startedAt: number
   readonly #samples: Sample[] = []
-  readonly #colors: ReturnType<typeof colorsOf>
   #quietSince: number
-  #draws = 0
-  #drawing: Promise<void> | undefined
 
   constructor(deps: ProgressDeps) {
     this.#deps = deps
-    this.#colors = colorsOf(deps.stream)
     this.#startedAt = this.#now()
     this.#quietSince = this.#startedAt
-    this.#timer = setInterval(
-      () => {
-        // A draw that takes longer than the interval is not overtaken by the next one.
-        this.#drawing ??= this.#draw().finally(() => {
-          this.#drawing = undefined
-        })
-      },
-      deps.stream.isTTY ? DRAW_MS : PLAIN_MS,
-    )
+    this.#line = new LiveLine({ stream: deps.stream, text: () => this.#text() })
   }
 
   get elapsedMs(): number {
@@ -72,25 +51,15 @@ export class Progress implements AsyncDisposable {
 
   /** Writes a line above the live one. */
   warn(text: string): void {
-    this.#say(this.#colors.yellow(text))
-  }
-  note(text: string): void {
-    this.#say(this.#colors.dim(text))
+    this.#line.warn(text)
   }
 
-  #say(text: string): void {
-    this.#deps.stream.write(`${this.#deps.stream.isTTY ? '\r\u001b[2K' : ''}${text}\n`)
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#line[Symbol.asyncDispose]()
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#drawing
-    if (this.#deps.stream.isTTY) this.#deps.stream.write('\r\u001b[2K')
-  }
-
-  async #draw(): Promise<void> {
-    const { frontier, crawlId, stream } = this.#deps
-    let line: string
+  async #text(): Promise<string> {
+    const { frontier, crawlId } = this.#deps
     try {
       const counts = await frontier.counts(crawlId)
       const previous = this.#samples.at(-1)
@@ -98,19 +67,14 @@ export class Progress implements AsyncDisposable {
       while (this.#samples.length > 2 && (this.#samples[0]?.at ?? 0) < this.#now() - RATE_WINDOW_MS) this.#samples.shift()
       if (previous === undefined || previous.counts.done !== counts.done) this.#quietSince = this.#now()
       const isQuiet = this.#now() - this.#quietSince > QUIET_MS
-      line = (isQuiet ? await this.#waitLine(counts) : undefined) ?? this.#line(counts)
+      return (isQuiet ? await this.#waitText(counts) : undefined) ?? this.#rateText(counts)
     } catch {
-      line = this.#colors.yellow('the database does not answer; waiting for it') // the roles report the reason in the log
+      return this.#line.colors.yellow('the database does not answer; waiting for it') // the roles report the reason in the log
     }
-    if (stream.isTTY)
-      stream.write(
-        `\r\u001b[2K${cut(`${this.#colors.cyan(SPINNER[this.#draws++ % SPINNER.length] ?? '')} ${line}`, (stream.columns || 80) - ECHO_COLUMNS)}`,
-      )
-    else stream.write(`${line}\n`)
   }
 
-  #line(counts: Counts): string {
-    const { bold, red } = this.#colors
+  #rateText(counts: Counts): string {
+    const { bold, red } = this.#line.colors
     const { maxPages } = this.#deps
     const rate = this.#rate()
     const eta = this.#etaMs(counts, rate)
@@ -128,8 +92,8 @@ export class Progress implements AsyncDisposable {
   }
 
   /** While nothing comes in: which host is next, why not now, and when; undefined when none is waited for. */
-  async #waitLine(counts: Counts): Promise<string | undefined> {
-    const { bold, yellow } = this.#colors
+  async #waitText(counts: Counts): Promise<string | undefined> {
+    const { bold, yellow } = this.#line.colors
     const [host] = await this.#deps.frontier.waiting(this.#deps.crawlId, 1)
     if (host === undefined) return undefined
     const name = host.hostKey.replace(/^https?:\/\//, '').replace(/:(80|443)$/, '')
@@ -146,14 +110,14 @@ export class Progress implements AsyncDisposable {
   }
 
   #join(parts: readonly string[]): string {
-    return parts.join(this.#colors.dim(' · '))
+    return parts.join(this.#line.colors.dim(' · '))
   }
 
   /** On a terminal only: a plain line is read by programs too. */
   #bar(share: number): string {
     if (!this.#deps.stream.isTTY) return ''
     const full = Math.round(Math.min(1, share) * BAR_COLUMNS)
-    return `${this.#colors.green('━'.repeat(full))}${this.#colors.dim('━'.repeat(BAR_COLUMNS - full))} `
+    return `${this.#line.colors.green('━'.repeat(full))}${this.#line.colors.dim('━'.repeat(BAR_COLUMNS - full))} `
   }
 
   #rate(): number {
@@ -178,19 +142,4 @@ export class Progress implements AsyncDisposable {
   #now(): number {
     return (this.#deps.now ?? (() => performance.now()))()
   }
-}
-
-/** `line` cut to `width` visible characters; escape sequences count as none. */
-function cut(line: string, width: number): string {
-  let visible = 0
-  let out = ''
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences start with one
-  for (const part of line.match(/\u001b\[[\d;]*m|[^\u001b]/gu) ?? []) {
-    if (part.startsWith('\u001b')) out += part
-    else if (visible < width) {
-      out += part
-      visible++
-    }
-  }
-  return out
 }

@@ -1,4 +1,4 @@
-import { ShutdownScope, sleep } from '@warren/async'
+import { CancelScope, interval, join, onAbort, ShutdownScope, select, unwrap, withTimeout } from '@warren/async'
 import type { Frontier } from '@warren/frontier'
 import { CrawlError, type CrawlState } from '@warren/protocol'
 import { type EmbeddedDeps, runEmbedded } from './embedded.ts'
@@ -25,37 +25,29 @@ export interface RunDeps extends EmbeddedDeps {
  * Errors: those of a role, of `look`, and of the database once it is gone; then nothing is drained, the next start resumes.
  */
 export async function runUntilEnded(deps: RunDeps, shutdown: ShutdownScope): Promise<CrawlState | undefined> {
-  const roles = new ShutdownScope()
-  const stopped = new AbortController()
-  const listening = { once: true, signal: stopped.signal }
-  shutdown.aborted.addEventListener('abort', () => roles.abort(shutdown.aborted.reason), listening)
-  if (shutdown.draining.aborted) deps.onDrain()
-  else shutdown.draining.addEventListener('abort', deps.onDrain, listening)
+  using roles = new ShutdownScope({ aborted: shutdown.aborted })
+  using looking = new CancelScope({ signal: shutdown.draining })
+  using _telling = onAbort(shutdown.draining, deps.onDrain)
   let gone: CrawlError | undefined
-  const lost = deps.databaseFailed.then((error) => {
+  void deps.databaseFailed.then((error) => {
     gone = error
-    stopped.abort(error)
     roles.abort(error)
-    return error
+    looking.cancel(error)
   })
-  const watching = watch(deps, AbortSignal.any([shutdown.draining, stopped.signal]))
-  const running = runEmbedded(deps, roles).finally(() => stopped.abort())
-  running.catch(() => {}) // awaited below; until then nobody looks at it
-  try {
-    const state = await watching
-    roles.drain()
-    await running
-    if (gone !== undefined) throw gone // roles that were aborted may end without a word
-    return state
-  } catch (error) {
-    roles.drain(error)
-    await running.catch(() => {}) // the first error is the one that tells
-    throw gone !== undefined || isStoreUnavailable(error) ? await Promise.race([lost, sleep(LAST_WORDS_MS).then(() => error)]) : error
-  }
+  const [looked, ran] = await join([
+    () => lookUntilEnded(deps, looking.signal).finally(() => roles.drain()),
+    () => runEmbedded(deps, roles).finally(() => looking.cancel()),
+  ])
+  if (gone !== undefined) throw gone // roles that were aborted may end without a word
+  const failed = [looked, ran].find((end) => !end.ok) // the first one is the one that tells
+  if (failed === undefined) return unwrap(looked)
+  throw isStoreUnavailable(failed.error) ? await lastWords(deps.databaseFailed, failed.error) : failed.error
 }
 
-async function watch({ frontier, crawlId, look }: RunDeps, stop: AbortSignal): Promise<CrawlState | undefined> {
-  while (!stop.aborted) {
+/** The state of the crawl once it has ended; undefined when `stop` came first. */
+async function lookUntilEnded({ frontier, crawlId, look }: RunDeps, stop: AbortSignal): Promise<CrawlState | undefined> {
+  const looks = interval({ everyMs: LOOK_MS, missed: 'delay' })
+  while ((await select({ stop, looks })).branch === 'looks') {
     try {
       await look()
       const state = await stateOf(frontier, crawlId)
@@ -63,10 +55,13 @@ async function watch({ frontier, crawlId, look }: RunDeps, stop: AbortSignal): P
     } catch (error) {
       if (!isStoreUnavailable(error)) throw error // it may start again; if not, its end is told
     }
-    await sleep(LOOK_MS, { signal: stop }).catch(() => {}) // the stop ends the wait
   }
   return undefined
 }
+
+/** Why the database is gone, if it is known soon, else `error`. */
+const lastWords = (failed: Promise<CrawlError>, error: unknown): Promise<unknown> =>
+  withTimeout(LAST_WORDS_MS, () => failed).catch(() => error)
 
 const stateOf = async (frontier: Frontier, crawlId: number): Promise<CrawlState> => (await frontier.crawl(crawlId))?.state ?? 'failed'
 const isStoreUnavailable = (error: unknown): boolean => error instanceof CrawlError && error.code === 'ERR_STORE_UNAVAILABLE'

@@ -1,3 +1,4 @@
+import { tryJoin } from '@warren/async'
 import type { Counts, Crawl, Frontier } from '@warren/frontier'
 import pc from 'picocolors'
 import { showBytes, showCount, showDuration } from './units.ts'
@@ -20,7 +21,7 @@ export async function statusOf(frontier: Frontier, crawl: Crawl, withDetail: boo
   const counts = await frontier.counts(crawl.id)
   const status = { name: crawl.name, id: crawl.id, state: crawl.state, counts }
   if (!withDetail) return status
-  const [results, waiting] = await Promise.all([frontier.results(crawl.id), frontier.waiting(crawl.id, 10)])
+  const [results, waiting] = await tryJoin([() => frontier.results(crawl.id), () => frontier.waiting(crawl.id, 10)])
   return { ...status, detail: { ...results, waiting } }
 }
 

@@ -1,3 +1,4 @@
+import { tryJoin } from '@warren/async'
 import type { Frontier } from '@warren/frontier'
 import type { CrawlState } from '@warren/protocol'
 import { colorsOf } from './colors.ts'
@@ -24,7 +25,11 @@ export interface Summary {
 
 /** Reads the summary of a crawl; its clock ticks twice a second, `thisRunMs` is the finer one. Cost: scans its catalog once. */
 export async function readSummary(frontier: Frontier, crawlId: number, thisRunMs: number): Promise<Summary> {
-  const [crawl, counts, results] = await Promise.all([frontier.crawl(crawlId), frontier.counts(crawlId), frontier.results(crawlId)])
+  const [crawl, counts, results] = await tryJoin([
+    () => frontier.crawl(crawlId),
+    () => frontier.counts(crawlId),
+    () => frontier.results(crawlId),
+  ])
   return {
     state: crawl?.state ?? 'failed',
     discovered: counts.discovered,
