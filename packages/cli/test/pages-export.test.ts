@@ -1,11 +1,13 @@
 /*
  * Mutants that these tests kill:
- * - pages-export.ts: the next rows are read from where the file is, not from where the last ones end
- *     `from = cursor` => `from = file.cursor`
+ * - pages-export.ts: the same rows are read again and again
+ *     `    from = cursor` => ``
  * - pages-export.ts: it reads on behind a short batch
- *     `if (rows.length < ROWS) break` => ``
- * - pages-export.ts: the writer waits for a reader that has failed
- *     `const batch = await receiver.recv({ signal })` => `const batch = await receiver.recv()`
+ *     `if (rows.length < ROWS) return` => `if (rows.length === 0) return`
+ * - pages-export.ts: it reads all before it writes
+ *     `const AHEAD = 1` => `const AHEAD = 100`
+ * - pages-export.ts: rows are read when the last are written
+ *     `for await (const { rows, cursor } of ahead(file.cursor)) await` => `for await (const { rows, cursor } of rowsAfter(file.cursor, frontier, crawlId)) await`
  * - pages-export.ts: two calls read the same rows
  *     `const turn = new Semaphore(1)` => `const turn = new Semaphore(2)`
  */
