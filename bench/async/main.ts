@@ -17,6 +17,12 @@ import type { Measured } from './measure.ts'
 import { type CaseResult, evaluate, fillReadme, type Results, toJson, toText } from './report.ts'
 
 const exec = promisify(execFile)
+const stopped = new AbortController() // so that no measurement outlives us
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    stopped.abort()
+    process.exit(130)
+  })
 const RESULTS = join(import.meta.dirname, '../results/async.json')
 const README = join(import.meta.dirname, 'README.md')
 
@@ -71,7 +77,7 @@ async function measureCase(job: Case, label: string): Promise<CaseResult> {
 
 async function measure(job: Case, entrant: Entrant): Promise<Measured> {
   const args = ['--expose-gc', join(import.meta.dirname, 'measure.ts'), job.name, nameOf(entrant)]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], signal: stopped.signal })
   const [stdout, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])
   if (code === 0) return JSON.parse(stdout) as Measured
   console.error(`Cannot measure ${nameOf(entrant)} in ${job.name}: its process ended with ${code}`)
