@@ -13,7 +13,7 @@ export function onAbort(signal: AbortSignal | undefined, listener: (reason: unkn
     listener(signal.reason)
     return NOTHING
   }
-  return new Link(signal, listener)
+  return listen(signal, new Link(listener))
 }
 
 /**
@@ -37,23 +37,94 @@ export function whenAborted(aborting: AbortSignal, { signal }: Waiting = {}): Pr
 
 const NOTHING: Disposable = { [Symbol.dispose]: () => {} }
 
-class Link implements Disposable {
-  readonly #signal: AbortSignal
-  readonly #listener: (reason: unknown) => void
+/** Somebody whom an abort is told. */
+export interface AbortListener {
+  handleAbort(reason: unknown): void
+}
 
-  constructor(signal: AbortSignal, listener: (reason: unknown) => void) {
+/**
+ * Tells `listener` when `signal`, which has not aborted, does; dispose takes it off again.
+ * A signal has one listener for all who wait on it, and only while somebody does: the platform looks at every listener of a target to add
+ * one, so that n waiters on one signal cost O(n^2). Cost: O(1).
+ */
+export function listen(signal: AbortSignal, listener: AbortListener): Disposable {
+  let hub = hubs.get(signal)
+  if (hub === undefined) {
+    hub = new Hub(signal)
+    hubs.set(signal, hub)
+  }
+  return new Listening(hub, listener)
+}
+
+const hubs = /* @__PURE__ */ new WeakMap<AbortSignal, Hub>()
+
+/** The ends of a ring of those who listen; it is itself the link between the last and the first. */
+class Hub {
+  previous: Hub | Listening = this
+  next: Hub | Listening = this
+  readonly #signal: AbortSignal
+
+  constructor(signal: AbortSignal) {
     this.#signal = signal
-    this.#listener = listener
-    signal.addEventListener('abort', this, ONCE)
+  }
+
+  begin(): void {
+    this.#signal.addEventListener('abort', this)
+  }
+
+  end(): void {
+    this.#signal.removeEventListener('abort', this)
   }
 
   handleEvent(): void {
-    this.#listener(this.#signal.reason)
-  }
-
-  [Symbol.dispose](): void {
-    this.#signal.removeEventListener('abort', this)
+    while (this.next instanceof Listening) {
+      const { listener } = this.next
+      this.next[Symbol.dispose]()
+      try {
+        listener.handleAbort(this.#signal.reason)
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error // as an event target does: the others are told nevertheless
+        })
+      }
+    }
   }
 }
 
-const ONCE = { once: true }
+class Listening implements Disposable {
+  readonly listener: AbortListener
+  previous: Hub | Listening
+  next: Hub | Listening
+  #hub: Hub | undefined
+
+  constructor(hub: Hub, listener: AbortListener) {
+    this.listener = listener
+    this.#hub = hub
+    this.next = hub
+    this.previous = hub.previous
+    if (hub.previous === hub) hub.begin()
+    hub.previous.next = this
+    hub.previous = this
+  }
+
+  [Symbol.dispose](): void {
+    const hub = this.#hub
+    if (hub === undefined) return
+    this.#hub = undefined
+    this.previous.next = this.next
+    this.next.previous = this.previous
+    if (hub.next === hub) hub.end()
+  }
+}
+
+class Link implements AbortListener {
+  readonly #listener: (reason: unknown) => void
+
+  constructor(listener: (reason: unknown) => void) {
+    this.#listener = listener
+  }
+
+  handleAbort(reason: unknown): void {
+    this.#listener(reason)
+  }
+}

@@ -1,3 +1,5 @@
+import { listen } from './abort.ts'
+
 /**
  * How a waiting call ends: the two functions of its promise, or callbacks.
  * Invariant: they do not throw, and nothing of the user's runs within them: who serves a queue finds it as it was left.
@@ -18,7 +20,7 @@ export class Waiter<W, T> implements Disposable {
   next: Waiter<W, T> | undefined
   readonly #queue: WaitQueue<W, T>
   readonly #settle: Settle<T>
-  readonly #signal: AbortSignal | undefined
+  readonly #listening: Disposable | undefined
   readonly #onCancel: (() => void) | undefined
 
   constructor(queue: WaitQueue<W, T>, want: W, settle: Settle<T>, signal?: AbortSignal, onCancel?: () => void) {
@@ -27,9 +29,8 @@ export class Waiter<W, T> implements Disposable {
     this.next = undefined
     this.#queue = queue
     this.#settle = settle
-    this.#signal = signal
     this.#onCancel = onCancel
-    signal?.addEventListener('abort', this)
+    this.#listening = signal === undefined ? undefined : listen(signal, this)
   }
 
   resolve(value: T): void {
@@ -43,7 +44,7 @@ export class Waiter<W, T> implements Disposable {
   /** Goes without an answer, which whoever took it out gives later; undefined when it had left before. */
   leave(): Settle<T> | undefined {
     if (!this.#queue.unlink(this)) return undefined
-    this.#signal?.removeEventListener('abort', this)
+    this.#listening?.[Symbol.dispose]()
     return this.#settle
   }
 
@@ -53,8 +54,8 @@ export class Waiter<W, T> implements Disposable {
   }
 
   /** The signal aborted. */
-  handleEvent(): void {
-    this.reject(this.#signal?.reason)
+  handleAbort(reason: unknown): void {
+    this.reject(reason)
     this.#onCancel?.()
   }
 }

@@ -199,23 +199,27 @@ export class WorkerPool<T, R> implements AsyncDisposable {
   }
 
   #startNext(): void {
-    while (this.#queued > 0 && this.#running < this.#concurrency) {
+    while (this.#queued > 0 && this.#running < this.#concurrency) void this.#work()
+  }
+
+  /** Goes on with the next item while there is one and a place for it: a queued item costs no promise beside its run's and its caller's. */
+  async #work(): Promise<void> {
+    do {
       const first = this.#first()
       const { item, signal, permit } = first.want
       const settle = first.leave() as Settle<R>
       this.#queued--
       permit?.[Symbol.dispose]()
-      this.#start(item, signal).then(
-        (value) => {
-          this.#end()
-          settle.resolve(value)
-        },
-        (error) => {
-          this.#end()
-          settle.reject(error)
-        },
-      )
-    }
+      try {
+        const value = await this.#start(item, signal)
+        this.#running--
+        settle.resolve(value)
+      } catch (error) {
+        this.#running--
+        settle.reject(error)
+      }
+    } while (this.#queued > 0 && this.#running < this.#concurrency)
+    this.#tellIfIdle()
   }
 
   #first(): Waiter<Job<T>, R> {

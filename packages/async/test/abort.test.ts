@@ -1,5 +1,5 @@
 import { onAbort, whenAborted } from '@warren/async'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { listenerCount } from './turn.ts'
 
 test('onAbort: calls once with the reason, at once if the abort has been, never after dispose', () => {
@@ -39,4 +39,19 @@ test('whenAborted: given up, it leaves no listener on either signal', async () =
   expect([listenerCount(aborting.signal), listenerCount(controller.signal)]).toEqual([0, 0])
   await expect(whenAborted(aborting.signal, { signal: controller.signal })).rejects.toBe('given up')
   expect(listenerCount(aborting.signal)).toBe(0)
+})
+
+test('onAbort: ten thousand wait on one signal as cheaply as one, and a listener that throws keeps the news from nobody', () => {
+  const controller = new AbortController()
+  const add = vi.spyOn(controller.signal, 'addEventListener')
+  const later = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation(() => {})
+  let told = 0
+  onAbort(controller.signal, () => {
+    throw new Error('mine')
+  })
+  for (let i = 0; i < 10_000; i++) onAbort(controller.signal, () => told++)
+  controller.abort()
+  expect([add.mock.calls.length, told]).toEqual([1, 10_000])
+  expect(() => later.mock.calls[0]?.[0]()).toThrow('mine') // ends the process, as in any event listener
+  later.mockRestore()
 })

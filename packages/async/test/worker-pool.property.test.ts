@@ -1,7 +1,9 @@
 /*
  * Mutants that these tests kill:
  * - worker-pool.ts: one more runs at once than allowed
- *     `while (this.#queued > 0 && this.#running < this.#concurrency) {` => `while (this.#queued > 0 && this.#running <= this.#concurrency) {`
+ *     `while (this.#queued > 0 && this.#running < this.#concurrency) void this.#work()` => `while (this.#queued > 0 && this.#running <= this.#concurrency) void this.#work()`
+ * - worker-pool.ts: a worker goes on although fewer may run now
+ *     `} while (this.#queued > 0 && this.#running < this.#concurrency)` => `} while (this.#queued > 0)`
  * - worker-pool.ts: an item that comes from a run that just starts passes those in the queue
  *     `this.#queued + this.#outside === 0)` => `this.#outside === 0)`
  * - worker-pool.ts: an item runs at once although others have been let in and are not there yet
