@@ -1,5 +1,6 @@
 import type { Case } from './case.ts'
 import { channelCases } from './cases/channel.ts'
+import { errorCases } from './cases/errors.ts'
 import { mapCases } from './cases/map.ts'
 import { poolCases } from './cases/pool.ts'
 import { rateLimitCases } from './cases/rate-limit.ts'
@@ -17,4 +18,5 @@ export const cases: readonly Case[] = [
   ...retryCases,
   ...selectCases,
   ...scopeCases,
+  ...errorCases,
 ]

@@ -114,6 +114,7 @@ declare module 'effect/Effect' {
   export function flatMap<A, B>(effect: Effect<A>, fn: (value: A) => Effect<B>): Effect<B>
   export function map<A, B>(effect: Effect<A>, fn: (value: A) => B): Effect<B>
   export function retry<A>(effect: Effect<A>, options: { readonly times: number }): Effect<A>
+  export function orElseSucceed<A>(effect: Effect<A>, fn: () => A): Effect<A>
   export function race<A, B>(a: Effect<A>, b: Effect<B>): Effect<A | B>
   export function raceFirst<A, B>(a: Effect<A>, b: Effect<B>): Effect<A | B>
   export function timeout<A>(effect: Effect<A>, duration: number): Effect<A>
