@@ -33,7 +33,7 @@ export function addOperateCommands(program: Command, shutdown: ShutdownScope, ex
       .option('--config <FILE>', 'JSON file with DATABASE_URL')
 
   const withFrontier = async (options: DatabaseOptions, use: (frontier: Frontier) => Promise<void>): Promise<void> => {
-    await using frontier = await openFrontier({ databaseUrl: databaseUrl(options), slot: 0 }, { signal: shutdown.aborted })
+    await using frontier = await openFrontier({ databaseUrl: databaseUrl(options), slot: 0 }, { signal: shutdown.draining })
     await use(frontier)
     exit(EXIT.ok)
   }

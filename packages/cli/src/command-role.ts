@@ -50,7 +50,7 @@ export function addRoleCommands(program: Command, shutdown: ShutdownScope, exit:
     const slot = randomInt(SLOTS.first, SLOTS.end)
     await using scope = new ResourceScope()
     const open = (signal: AbortSignal) => openFrontier({ databaseUrl: config.DATABASE_URL, slot }, { signal })
-    const frontier = await scope.acquire(open, { signal: shutdown.aborted })
+    const frontier = await scope.acquire(open, { signal: shutdown.draining })
     const run = (deps: RoleDeps) => runCoordinator({ ...deps, frontier, config }, shutdown)
     await serveRole('coordinator', config, shutdown, run, () => databaseReady(frontier))
   })
@@ -75,7 +75,7 @@ async function databaseReady(frontier: Frontier): Promise<Readiness> {
   }
 }
 
-/** Everything around a role: broker, log, metrics, health; in this order, and back. An abort while it starts leaves nothing open. */
+/** Everything around a role: broker, log, metrics, health; in this order, and back. The first signal ends a start, and leaves nothing open. */
 async function serveRole(
   role: string,
   config: z.infer<typeof processConfig>,
@@ -86,7 +86,7 @@ async function serveRole(
   const logger = createLogger({ role, level: config.LOG_LEVEL })
   const metrics = createMetrics({ role })
   await using scope = new ResourceScope()
-  const starting = { signal: shutdown.aborted }
+  const starting = { signal: shutdown.draining }
   const broker = await scope.acquire((signal) => {
     const name = `warren-${role}-${hostname()}-${process.pid}`
     const options = { url: config.AMQP_URL, name, visitQueueMs: config.VISIT_QUEUE_MS, onEvent: brokerLog(logger) }
