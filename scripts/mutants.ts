@@ -65,7 +65,7 @@ export const tryUnchanged = (testFile: string, id: number): Promise<Verdict> => 
 
 async function inCopy(testFile: string, id: number, change: (copyOf: (path: string) => string) => Promise<void>): Promise<Verdict> {
   const [, name = ''] = relative(root, testFile).split('/')
-  const copy = join(root, ".mutants", `${process.pid}-${id}`) // in the checkout, so that node_modules is found
+  const copy = join(root, '.mutants', `${process.pid}-${id}`) // in the checkout, so that node_modules is found
   const copyOf = (path: string) => join(copy, relative(join(root, 'packages', name), path))
   await rm(copy, { recursive: true, force: true })
   await mkdir(copy, { recursive: true })
