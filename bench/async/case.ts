@@ -15,6 +15,7 @@ export const GUARANTEES = {
   'nothing lost': 'a branch that was not picked keeps its value',
   resize: 'the limit can be changed while it is used',
   jitter: 'waits are random, so that clients that failed together do not come back together',
+  'lets others run': 'tries without a wait between them do not hold the event loop',
   bursts: 'unused time is saved up to a burst, and no more than that is given within any span',
   'no timer each': 'keys that wait do not hold a timer each',
   forgets: 'keys that are not used any more take no memory',

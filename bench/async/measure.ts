@@ -37,13 +37,13 @@ const right = expected(operations)
 const startedAt = performance.now()
 do await sample()
 while (performance.now() - startedAt < WARM_UP_MS)
-const before = heapUsed()
+const before = await settledHeap()
 const samples: Sample[] = []
 const wanted = performance.now() - startedAt > LONG_MS ? 1 : SAMPLES
 while (samples.length < wanted) samples.push(await sample())
 const measured: Measured = {
   samples,
-  keptBytes: (heapUsed() - before) / (wanted * operations),
+  keptBytes: ((await settledHeap()) - before) / (wanted * operations),
   peakMb: Math.round(process.resourceUsage().maxRSS / 1_024),
 }
 process.stdout.write(`${JSON.stringify(measured)}\n`)
@@ -69,6 +69,12 @@ async function sample(): Promise<Sample> {
     allocatedBytes: allocatedBytes / operations,
     notes,
   }
+}
+
+/** After what the last run has set off has ended. */
+async function settledHeap(): Promise<number> {
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  return heapUsed()
 }
 
 function heapUsed(): number {

@@ -100,6 +100,9 @@ export function evaluate(job: Case, rounds: readonly (readonly Measured[])[], lo
   }
 }
 
+/** Kept for each operation: not the noise of the collector any more. */
+const LEAK_BYTES = 100
+
 const HEADER = ['', 'ns/op', 'range', 'ops/s', 'speed', 'bytes/op', 'peak MB', 'lacks']
 
 /** A case as plain text for the terminal. */
@@ -121,25 +124,17 @@ export function toText(result: CaseResult): string {
   ].join('\n')
 }
 
-function cells({
-  entrant,
-  nsPerOperation: ns,
-  operationsPerSecond,
-  speed,
-  allocatedBytesPerOperation,
-  peakMb,
-  lacks,
-  notes,
-}: Row): string[] {
-  const extra = Object.entries(notes).map(([name, value]) => `${name} ${value}`)
+function cells({ entrant, lacks, nsPerOperation: ns, ...row }: Row): string[] {
+  const kept = row.keptBytesPerOperation > LEAK_BYTES ? { 'bytes/op kept': Math.round(row.keptBytesPerOperation) } : {}
+  const extra = Object.entries({ ...row.notes, ...kept }).map(([name, value]) => `${name} ${value}`)
   return [
     entrant === 'ours' || entrant.startsWith('ours:') ? entrant.replace('ours', '@warren/async') : entrant,
     short(ns.median),
     `${short(ns.min)}-${short(ns.max)}`,
-    thousands(operationsPerSecond),
-    speed < 0.1 ? speed.toPrecision(1) : speed.toFixed(2),
-    String(allocatedBytesPerOperation),
-    String(peakMb),
+    thousands(row.operationsPerSecond),
+    row.speed < 0.1 ? row.speed.toPrecision(1) : row.speed.toFixed(2),
+    String(row.allocatedBytesPerOperation),
+    String(row.peakMb),
     [lacks.join(', '), ...extra].filter((word) => word !== '').join('; '),
   ]
 }
