@@ -44,7 +44,7 @@ Symbol.asyncDispose ??= Symbol.for('Symbol.asyncDispose')
 const KNOWN = `report(['dispose' in Symbol, typeof DisposableStack, (() => { try { return !!Function('{ using x = null }') } catch { return false } })()])`
 
 /** What a page that uses Semaphore and nothing else pays for it. */
-const SEMAPHORE_BYTES = 3_000
+const SEMAPHORE_BYTES = 3_500
 
 describe(`async, packed and installed alone in an empty project on Node ${NODE_22}`, () => {
   let folder: Installed
