@@ -1,7 +1,7 @@
 /*
  * Mutants that these tests kill:
  * - wait-queue.ts: a cancelled recv stays in the queue and swallows a value, a cancelled send leaves its value behind
- *     `this.reject(this.#signal?.reason)` => `this.#settle.reject(this.#signal?.reason)`
+ *     `this.reject(reason)` => `this.#settle.reject(reason)`
  * - wait-queue.ts: leaving from the middle of the queue loses those behind
  *     `else waiter.previous.next = waiter.next` => `else waiter.previous.next = undefined`
  * - channel.ts: taking a value does not let a waiting sender in (lost wake-up)
