@@ -19,7 +19,7 @@
  * - semaphore.ts: a new size serves nobody
  *     `resize(permits: number): void {` => `resize(permits: number): void { this.#size = permits; if (permits >= 0) return`
  * - wait-queue.ts: a cancelled waiter stays in the queue
- *     `    this.reject(this.#signal?.reason)` => `    this.#settle.reject(this.#signal?.reason)`
+ *     `    this.reject(reason)` => `    this.#settle.reject(reason)`
  */
 import { type Permit, Semaphore } from '@warren/async'
 import fc from 'fast-check'
