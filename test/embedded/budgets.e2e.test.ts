@@ -31,12 +31,12 @@ describe.concurrent('budgets', () => {
       new WarrenProcess(['crawl', root, '--out', out.path, ...FAST, '--max-pages', String(pages)])
     {
       await using running = start(70)
-      await web.reached(25)
+      await web.reached(16)
       running.kill('SIGKILL')
     }
     {
       await using running = start(70)
-      await web.reached(50)
+      await web.reached(32) // far from the end: what is in flight is finished, also on a slow machine
       running.interrupt()
       expect(await running.ended).toMatchObject({ code: 130 })
     }
