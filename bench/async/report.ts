@@ -108,16 +108,13 @@ const HEADER = ['', 'ns/op', 'range', 'ops/s', 'speed', 'bytes/op', 'peak MB', '
 /** A case as plain text for the terminal. */
 export function toText(result: CaseResult): string {
   const lines = [HEADER, ...result.rows.map(cells)]
-  const widths = HEADER.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))
-  const isLeft = (column: number) => column === 0 || column === HEADER.length - 1
-  const table = lines.map((line) =>
-    line.map((cell, column) => (isLeft(column) ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  '),
-  )
+  const widths = widthsOf(lines)
+  const rows = lines.map((line) => line.map((word, column) => pad(word, widths[column] ?? 0, isWords(column))).join('  '))
   const title = `${result.name}  (${result.operation})`
   return [
     title,
-    `gives: ${result.guarantees.join(', ')}`,
-    ...table.map((line) => line.trimEnd()),
+    ...(result.guarantees.length === 0 ? [] : [`gives: ${result.guarantees.join(', ')}`]),
+    ...rows.map((line) => line.trimEnd()),
     `=> ${verdict(result)}`,
     ...behind(result),
     '',
@@ -160,23 +157,37 @@ function toMarkdown({ commit, at, machine, method, libraries, cases }: Results):
     `Commit ${commit}, ${at}. ${machine['cores']} x ${machine['cpu']}, Node ${machine['node']}, ${method['rounds']} rounds; load average ${Math.min(...loads)} to ${Math.max(...loads)}.`,
     `Versions: ${list(libraries).join(', ')}.`,
     '',
-    '| case | against the fastest with the same guarantees | against the fastest of all |',
-    '| --- | --- | --- |',
-    ...cases.map(({ name, equals, all }) => `| ${name} | ${ratioCell(equals)} | ${ratioCell(all)} |`),
+    ...table(
+      ['case', 'against the fastest with the same guarantees', 'against the fastest of all'],
+      cases.map(({ name, equals, all }) => [name, ratioCell(equals), ratioCell(all)]),
+      () => true,
+    ),
     '',
     ...cases.flatMap((result) => [
-      `**${result.name}**. One operation: ${result.operation}. Given: ${result.guarantees.join(', ')}.`,
+      `**${result.name}**. One operation: ${result.operation}.${result.guarantees.length === 0 ? '' : ` Given: ${result.guarantees.join(', ')}.`}`,
       '',
-      `| ${['library', ...HEADER.slice(1)].join(' | ')} |`,
-      `| --- | ${HEADER.slice(1, -1)
-        .map(() => '---:')
-        .join(' | ')} | --- |`,
-      ...result.rows.map((row) => `| ${cells(row).join(' | ')} |`),
+      ...table(['library', ...HEADER.slice(1)], result.rows.map(cells), isWords),
       '',
       ...behind(result).flatMap((line) => [`Behind, since o${line.trim().slice(1)}.`, '']),
     ]),
   ].join('\n')
 }
+
+/** A Markdown table as biome formats it. */
+function table(header: readonly string[], rows: readonly (readonly string[])[], isLeft: (column: number) => boolean): string[] {
+  const widths = widthsOf([header, ...rows])
+  const line = (words: readonly string[]) =>
+    `| ${words.map((word, column) => pad(word, widths[column] ?? 0, isLeft(column))).join(' | ')} |`
+  const rule = widths.map((width, column) => (isLeft(column) ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`))
+  return [line(header), line(rule), ...rows.map(line)]
+}
+
+const isWords = (column: number): boolean => column === 0 || column === HEADER.length - 1
+
+const widthsOf = (lines: readonly (readonly string[])[]): number[] =>
+  (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))
+
+const pad = (word: string, width: number, isLeft: boolean): string => (isLeft ? word.padEnd(width) : word.padStart(width))
 
 const ratioCell = (ratio: Ratio | undefined): string =>
   ratio === undefined ? 'none gives the same' : `**${ratio.ratio.toFixed(2)} x** (${ratio.entrant})`
