@@ -34,6 +34,18 @@ export const giveUp = z.object({
   refusing: z.object({ tries: z.number().int().positive(), ms: z.number().int().nonnegative() }),
 })
 
+/** How often a URL is asked for again in the passes of a recrawled crawl. */
+export const recrawl = z.object({
+  /** From the first answer to the next request. */
+  firstIntervalMs: z.number().int().positive(),
+  /** Halved when the URL changed, at least this, */
+  minIntervalMs: z.number().int().positive(),
+  /** half as long again when it did not, at most this. */
+  maxIntervalMs: z.number().int().positive(),
+  /** When passes start by themselves: a cron expression of five fields and the IANA name of its time zone. null: an operator starts them. */
+  schedule: z.object({ cron: z.string(), timeZone: z.string() }).nullable(),
+})
+
 /** The whole configuration of one crawl, stored with it; the roles have no other source of policy. */
 export const crawlConfig = z.object({
   scope: scopeKind,
@@ -51,16 +63,34 @@ export const crawlConfig = z.object({
   maxTimeMs: z.number().int().positive().nullable(),
   /** Decoded body bytes in the catalog after which nothing more is claimed; what is leased then still ends. */
   maxBytes: z.number().int().positive().nullable(),
+  /** As the three budgets above, for every host of the crawl by itself; what is left of a host then ends as excluded. */
+  maxPagesPerHost: z.number().int().positive().nullable(),
+  maxBytesPerHost: z.number().int().positive().nullable(),
+  /** Time in visits. */
+  maxTimePerHostMs: z.number().int().positive().nullable(),
+  /** Unanchored RE2 expressions on the canonical URL; the first that matches gives the priority, otherwise 0. Higher is fetched first. */
+  priorities: z.array(z.object({ match: z.string(), priority: z.number().int().min(-100).max(100) })),
+  /** Share of the cluster among running crawls: one of weight 2 gets twice as many URLs as one of weight 1. */
+  weight: z.number().min(0.01).max(100),
   /** Least time between two request starts on a host. */
   delayMs: z.number().int().nonnegative(),
   /** Requests in flight on a host. */
   hostConcurrency: z.number().int().min(1).max(256),
+  /** Hosts of one address group that may be visited at once, in the whole cluster; 0: no limit by address. */
+  addressSlots: z.number().int().min(0).max(1_000),
+  /** Time between two request starts on the hosts of one address group, on average; 0: no limit by address. */
+  addressSpacingMs: z.number().int().nonnegative(),
   /** Tries of one URL, the first included. */
   maxAttempts: z.number().int().positive(),
   maxRedirects: z.number().int().nonnegative(),
   maxLinksPerPage: z.number().int().positive(),
   maxUrlLength: z.number().int().positive(),
   giveUp,
+  recrawl,
+  /** Passes whose catalog rows are kept; null: all. */
+  keepPasses: z.number().int().positive().nullable(),
+  /** The crawl is deleted so long after its end; null: never. */
+  retentionMs: z.number().int().positive().nullable(),
   fetch: fetchPolicy,
 })
 export type CrawlConfig = z.infer<typeof crawlConfig>
@@ -79,13 +109,23 @@ export const defaultCrawlConfig = (userAgent: string): CrawlConfig => ({
   depthByLevel: false,
   maxTimeMs: null,
   maxBytes: null,
+  maxPagesPerHost: null,
+  maxBytesPerHost: null,
+  maxTimePerHostMs: null,
+  priorities: [],
+  weight: 1,
   delayMs: 1_000,
   hostConcurrency: 1,
+  addressSlots: 4,
+  addressSpacingMs: 250,
   maxAttempts: 4,
   maxRedirects: 10,
   maxLinksPerPage: 2_000,
   maxUrlLength: 2_048,
   giveUp: { unreachable: { tries: 5, ms: 600_000 }, refusing: { tries: 10, ms: 86_400_000 } },
+  recrawl: { firstIntervalMs: 86_400_000, minIntervalMs: 3_600_000, maxIntervalMs: 2_592_000_000, schedule: null },
+  keepPasses: null,
+  retentionMs: null,
   fetch: {
     userAgent,
     contact: null,

@@ -19,6 +19,7 @@ export type {
   RobotsOutcome,
   UrlOutcome,
   UrlRef,
+  Validators,
   Visit,
   VisitEnd,
 } from './message.ts'

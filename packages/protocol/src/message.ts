@@ -5,14 +5,32 @@ import { fetchResult, link, pageFacts, unreachableCode } from './outcome.ts'
 const id = z.number().int().positive()
 const count = z.number().int().nonnegative()
 
+/** What the last pass kept of a URL's answer, to ask whether it still holds. Source: RFC 9110, 13.1. */
+const validators = z.object({ etag: z.string().nullable(), lastModified: z.string().nullable() })
+export type Validators = z.infer<typeof validators>
+
 /** A URL as it travels: `id` is the frontier's, `chain` counts the redirects that led here. */
-const urlRef = z.object({ id, url: z.string(), depth: count, chain: count, attempt: z.number().int().positive() })
+const urlRef = z.object({
+  id,
+  url: z.string(),
+  depth: count,
+  chain: count,
+  attempt: z.number().int().positive(),
+  /** The round of a recrawled crawl, from 1; what is brought for another one is ignored. */
+  pass: z.number().int().positive().default(1),
+  /** Absent: the URL is asked for without a condition. */
+  validators: validators.optional(),
+  /** What robots.txt says about the use of this URL, as a structured field (Content-Usage); absent: nothing. */
+  usage: z.string().optional(),
+})
 export type UrlRef = z.infer<typeof urlRef>
 
 const visitWork = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('pages'), urls: z.array(urlRef).min(1).max(500) }),
   /** robots.txt of `askingHostId`; with `hop` > 0 the target of a redirect, on this visit's host. */
   z.object({ kind: z.literal('robots'), url: z.string(), askingHostId: id, hop: count }),
+  /** No request: only find out which address group the host is in. */
+  z.object({ kind: z.literal('resolve') }),
 ])
 
 const envelope = { v: z.literal(1), crawlId: id, hostId: id, visitId: z.uuid() }
@@ -26,6 +44,8 @@ export const visit = z.object({
   work: visitWork,
   /** Least time between request starts, and requests in flight. */
   pace: z.object({ delayMs: count, width: z.number().int().positive() }),
+  /** The address group whose slot the visit holds, as CIDR block; no other one may be dialled. null: any may. */
+  addressGroup: z.string().nullable().default(null),
   runMs: z.number().int().positive(),
   policy: fetchPolicy,
 })
@@ -62,6 +82,8 @@ const hostReport = z.object({
   unreachable: unreachableCode.nullable(),
   /** At least one usable answer came (anything but 5xx and 429). */
   answered: z.boolean(),
+  /** The group of the addresses that the host's name led to; not the visit's: nothing was dialled. null: no name was looked up. */
+  addressGroup: z.string().nullable().default(null),
 })
 export type HostReport = z.infer<typeof hostReport>
 
@@ -70,7 +92,10 @@ export const visitEnd = z.object({
   ...envelope,
   type: z.literal('outcome'),
   of: z.literal('visit'),
-  /** `abandoned`: delivered a second time, no request was made by this fetcher. `stopped`: time, throttle, pause, drain or self-fence. */
+  /**
+   * `abandoned`: delivered a second time, no request was made by this fetcher. `stopped`: time, throttle, pause, recall, drain, self-fence,
+   * or a name that led to another address group.
+   */
   ending: z.enum(['finished', 'stopped', 'abandoned']),
   /** URL ids that were not requested. */
   unfetched: z.array(id),
@@ -94,6 +119,8 @@ export const control = z.object({
   v: z.literal(1),
   type: z.literal('control'),
   crawls: z.array(z.object({ id, state: crawlState })),
+  /** Visits that must end now, because an operator changed or blocked their host. */
+  recalled: z.array(z.uuid()).default([]),
 })
 
 export type Visit = z.infer<typeof visit>

@@ -33,6 +33,8 @@ export const fetchResult = z.discriminatedUnion('kind', [
     robotsTags: z.array(z.string()),
     /** Link header lines, in order. */
     linkHeaders: z.array(z.string()),
+    /** Content-Usage header lines, joined by ", "; null without one. */
+    contentUsage: z.string().nullable().default(null),
     etag: z.string().nullable(),
     lastModified: z.string().nullable(),
     /** Cache-Control max-age; only robots.txt uses it. */
