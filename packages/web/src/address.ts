@@ -126,13 +126,18 @@ export function inPrefix(bytes: readonly number[], prefix: Prefix): boolean {
   return true
 }
 
+/** The 4 bytes that an address of `addressBytes` is or wraps, so that dialling it ends there: NAT64 and 6to4. Undefined for other IPv6. */
+export function embeddedIpv4(bytes: readonly number[]): readonly number[] | undefined {
+  if (bytes.length === 4) return bytes
+  if (inPrefix(bytes, NAT64)) return bytes.slice(12) // RFC 6052 2.2
+  if (inPrefix(bytes, SIX_TO_FOUR)) return bytes.slice(2, 6) // RFC 3056 2
+  return undefined
+}
+
 function isGlobal(bytes: readonly number[]): boolean {
-  if (bytes.length === 16) {
-    if (inPrefix(bytes, NAT64)) return isGlobal(bytes.slice(12)) // RFC 6052 2.2
-    if (inPrefix(bytes, SIX_TO_FOUR)) return isGlobal(bytes.slice(2, 6)) // RFC 3056 2
-    // RFC 4380 4: the server as it is, the client with all bits flipped
-    if (inPrefix(bytes, TEREDO)) return isGlobal(bytes.slice(4, 8)) && isGlobal(bytes.slice(12).map((byte) => byte ^ 0xff))
-  }
-  const table = bytes.length === 4 ? IPV4_TABLE : IPV6_TABLE
-  return table.find(({ prefix }) => inPrefix(bytes, prefix))?.global ?? true
+  // RFC 4380 4: the server as it is, the client with all bits flipped
+  if (inPrefix(bytes, TEREDO)) return isGlobal(bytes.slice(4, 8)) && isGlobal(bytes.slice(12).map((byte) => byte ^ 0xff))
+  const ipv4 = embeddedIpv4(bytes)
+  const table = ipv4 === undefined ? IPV6_TABLE : IPV4_TABLE
+  return table.find(({ prefix }) => inPrefix(ipv4 ?? bytes, prefix))?.global ?? true
 }

@@ -1,4 +1,5 @@
 export { isGlobalAddress } from './address.ts'
+export { addressGroup } from './address-group.ts'
 export { type AddressVerdict, compileAddressGuard } from './address-guard.ts'
 export { type CanonicalUrl, canonicalize, type HostKey, MAX_URL_CHARS } from './canonical-url.ts'
 export { isHtml } from './content-type.ts'
