@@ -1,9 +1,6 @@
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { removePostgres, startPostgres } from '@warren/postgres'
+import { ownPostgres } from './own-postgres.ts'
 import { startRabbitMq } from './rabbit.ts'
 
 /** Where the workers of a test run find the services; set by serveServices for all processes that it starts. */
@@ -13,15 +10,6 @@ export const SERVICES_VARIABLE = 'WARREN_TESTKIT'
 export interface ServiceAddresses {
   readonly postgres: { readonly url: string }
   readonly rabbitmq: { readonly url: string; readonly managementUrl: string }
-}
-
-/** Settings for data that nobody needs tomorrow, and for many test files at once. */
-const THROWAWAY = {
-  fsync: 'off',
-  full_page_writes: 'off',
-  synchronous_commit: 'on',
-  max_connections: '300',
-  max_locks_per_transaction: '256',
 }
 
 /**
@@ -67,24 +55,7 @@ export async function serveServices(env: NodeJS.ProcessEnv = process.env): Promi
 
 async function startRunPostgres(env: NodeJS.ProcessEnv, owned: AsyncDisposableStack): Promise<ServiceAddresses['postgres']> {
   const given = env['WARREN_TEST_DATABASE_URL']
-  if (given) return { url: given }
-  const dir = await mkdtemp(join(tmpdir(), 'warren-postgres-'))
-  const postgres = await startThrowawayPostgres(dir)
-  owned.use(postgres)
-  return { url: postgres.url }
-}
-
-/** A Postgres without durability; disposing removes its folder too. */
-async function startThrowawayPostgres(dir: string): Promise<{ url: string } & AsyncDisposable> {
-  const postgres = await startPostgres({ dir, settings: THROWAWAY })
-  return {
-    url: postgres.url,
-    [Symbol.asyncDispose]: async () => {
-      await postgres[Symbol.asyncDispose]()
-      await removePostgres(dir)
-      await rm(dir, { recursive: true, force: true })
-    },
-  }
+  return { url: given || owned.use(await ownPostgres()).url }
 }
 
 async function startRunRabbit(env: NodeJS.ProcessEnv, owned: AsyncDisposableStack): Promise<ServiceAddresses['rabbitmq']> {

@@ -1,4 +1,4 @@
-import { testDatabase, testVhost } from '@warren/testkit'
+import { ownPostgres, testDatabase, testVhost } from '@warren/testkit'
 import pg from 'pg'
 import { expect, test } from 'vitest'
 
@@ -46,4 +46,19 @@ test('testVhost: gives a vhost of its own and deletes it', async () => {
   expect(await status()).toBe(200)
   await vhost[Symbol.asyncDispose]()
   expect(await status()).toBe(404)
+})
+
+test('ownPostgres: stopped it cuts its clients and answers nobody; started again it has the same address and what was committed', async () => {
+  await using postgres = await ownPostgres()
+  const client = await connect(postgres.url)
+  const cut = new Promise((resolve) => client.on('error', resolve))
+  await client.query('create table kept as select 42 as answer')
+  await client.query('begin; insert into kept values (43)')
+  await postgres.stop()
+  await cut
+  await expect(connect(postgres.url)).rejects.toThrow('ECONNREFUSED')
+  await postgres.start()
+  const again = await connect(postgres.url)
+  expect((await again.query('select answer from kept')).rows).toEqual([{ answer: 42 }])
+  await again.end()
 })
