@@ -1,4 +1,16 @@
-import { answeredUrls, checkConcurrency, checkDelays, disallowed, duplicates, startWeb, startWebProcess, type Web } from '@warren/testkit'
+import {
+  answeredUrls,
+  checkConcurrency,
+  checkDelays,
+  checkRetryAfter,
+  checkRobotsFetches,
+  checkRobotsFirst,
+  disallowed,
+  duplicates,
+  startWeb,
+  startWebProcess,
+  type Web,
+} from '@warren/testkit'
 import { expect, test } from 'vitest'
 
 /** A crawler of thirty lines that obeys what the synthetic web's expectation is about; the judge of the judge. */
@@ -64,6 +76,8 @@ test('synthetic web: a crawler that obeys the rules fetches exactly the expected
   expect(duplicates(log)).toEqual([])
   expect(disallowed(log)).toEqual([])
   expect(checkConcurrency(log, 1)).toEqual([])
+  expect(checkRobotsFirst(log)).toEqual([])
+  expect(checkRobotsFetches(log, 60_000)).toEqual([])
   const perHost = (set: ReadonlySet<string>): number => set.size / 8
   expect(perHost(expected.pages)).toBe(20 + 2 * 11 + 3) // ordinary; behind or among specials; faults that end
   expect(perHost(expected.redirects)).toBe(2 * (1 + 3 + 2 + 1 + 11)) // go, chain, loop, away, long
@@ -93,6 +107,94 @@ test('synthetic web: a host that is down resets, and answers again when it is up
   expect((await fetch(web.roots[0] ?? '')).status).toBe(200)
 })
 
+test('synthetic web: a condition that holds is answered 304 without a body, until the page is edited', async () => {
+  await using web = await startWeb({ hosts: 1 })
+  const url = String(web.roots[0])
+  const get = async (headers: Record<string, string> = {}) => {
+    const response = await fetch(url, { headers })
+    return { status: response.status, body: await response.text(), headers: response.headers }
+  }
+  const first = await get()
+  const etag = String(first.headers.get('etag'))
+  const date = String(first.headers.get('last-modified'))
+  expect(etag).toMatch(/^"[^"]+"$/)
+  expect(new Date(date).toUTCString()).toBe(date)
+  for (const condition of [
+    { 'if-none-match': etag },
+    { 'if-none-match': `"other", W/${etag}` },
+    { 'if-none-match': '*' },
+    { 'if-modified-since': date },
+  ]) {
+    const answer = await get(condition)
+    expect(answer, JSON.stringify(condition)).toMatchObject({ status: 304, body: '' })
+    expect(answer.headers.get('etag')).toBe(etag)
+    expect(answer.headers.has('content-length')).toBe(false)
+  }
+  for (const condition of [
+    { 'if-none-match': '"other"' },
+    { 'if-none-match': '"other"', 'if-modified-since': date }, // RFC 9110, 13.1.3: ignored beside If-None-Match
+    { 'if-modified-since': new Date(Date.parse(date) - 1_000).toUTCString() },
+    { 'if-modified-since': 'yesterday' },
+  ])
+    expect(await get(condition), JSON.stringify(condition)).toMatchObject({ status: 200, body: first.body })
+
+  await web.change({ edited: [url] })
+  const second = await get({ 'if-none-match': etag, 'if-modified-since': date })
+  expect(second.status).toBe(200)
+  expect(second.body).not.toBe(first.body)
+  expect(second.headers.get('etag')).not.toBe(etag)
+  expect(await get({ 'if-modified-since': date })).toMatchObject({ status: 200 })
+  const links = (text: string): string[] => [...text.matchAll(/href="([^"]*)"/g)].map(([link]) => link)
+  expect(links(second.body)).toEqual(links(first.body))
+  await web.change({ edited: [url] })
+  expect((await get({ 'if-none-match': String(second.headers.get('etag')) })).status).toBe(200)
+
+  const log = await web.log()
+  expect(log.map(({ status, conditional }) => (conditional ? status : -status))).toEqual([
+    -200, 304, 304, 304, 304, 200, 200, 200, 200, 200, 200, 200,
+  ])
+})
+
+test('synthetic web: pages have the validators that the spec says, files too; an answer that is none has no condition', async () => {
+  for (const [validators, names] of [
+    ['etag', ['etag']],
+    ['last-modified', ['last-modified']],
+    ['none', []],
+  ] as const) {
+    await using web = await startWeb({ hosts: 1, validators })
+    for (const path of ['/', '/files/0.txt']) {
+      const { headers } = await fetch(web.origins[0] + path)
+      expect(['etag', 'last-modified'].filter((name) => headers.has(name))).toEqual(names)
+    }
+  }
+  await using web = await startWeb({ hosts: 1 })
+  for (const [path, status] of [
+    ['/files/0.txt', 304],
+    ['/gone/0.html', 410],
+    ['/go/0', 301],
+    ['/robots.txt', 200],
+  ] as const)
+    expect((await fetch(web.origins[0] + path, { headers: { 'if-none-match': '*' }, redirect: 'manual' })).status, path).toBe(status)
+})
+
+test('synthetic web: Retry-After in both forms says the same', async () => {
+  for (const retryAfterForm of ['seconds', 'date'] as const) {
+    await using web = await startWeb({ hosts: 1, faults: { busy: 1, retryAfterSeconds: 5, retryAfterForm } })
+    const url = `${web.origins[0]}/fault/busy-0.html`
+    const { status, headers } = await fetch(url)
+    const said = String(headers.get('retry-after'))
+    expect(status).toBe(503)
+    if (retryAfterForm === 'seconds') expect(said).toBe('5')
+    else expect(Date.parse(said) - Date.parse(String(headers.get('date')))).toBeOneOf([5_000, 6_000]) // both in whole seconds
+    const [{ retryAfterMs = 0 } = {}] = await web.log()
+    expect(retryAfterMs).toBeGreaterThan(4_000)
+    expect(retryAfterMs).toBeLessThanOrEqual(5_000)
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    await fetch(url)
+    expect(checkRetryAfter(await web.log())).toHaveLength(1)
+  }
+})
+
 test('judges see what is wrong: pace, width, repetition, robots', async () => {
   await using web = await startWeb({ hosts: 2, latencyMs: { min: 30, max: 30 } })
   const [first = '', second = ''] = web.origins
@@ -100,7 +202,9 @@ test('judges see what is wrong: pace, width, repetition, robots', async () => {
   const log = await web.log()
   expect(checkDelays(log, 1_000)).toMatchObject([{ first: { host: first } }])
   expect(checkDelays(log, (host) => (host === second ? 1_000 : 0))).toEqual([])
-  expect(checkConcurrency(log, 1)).toEqual([{ host: first, most: 2 }])
+  expect(checkConcurrency(log, 1)).toEqual([{ of: first, most: 2 }])
   expect(duplicates(log)).toEqual([{ url: `${first}/`, count: 2 }])
+  expect(checkRobotsFirst(log)).toHaveLength(3)
+  expect(checkConcurrency(log, 1, { of: 'address' })).toMatchObject([{ of: '127.0.0.1', most: 2 }]) // the second host has another one
   expect(disallowed(log)).toMatchObject([{ host: second, path: '/private/0.html' }])
 })

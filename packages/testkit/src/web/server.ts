@@ -9,11 +9,14 @@ import { PageCache } from './page-cache.ts'
 import { hash } from './random.ts'
 import { robotsAnswer, robotsText } from './robots.ts'
 import { addressOf, type WebSpec } from './spec.ts'
+import { isConditional, isKnown, validatorsOf } from './validators.ts'
 
 /** What may change while it serves, and where requests are noted. */
 export interface WebState {
   latencyMs: { readonly min: number; readonly max: number }
   down: ReadonlySet<number>
+  /** How often a page was edited, by URL. */
+  readonly editions: Map<string, number>
   readonly record: (record: RequestRecord) => void
 }
 
@@ -88,6 +91,7 @@ function requestHandler(
     const lagMs = lag.ms
     const path = request.url ?? '/'
     const origin = graph.origins[host] ?? ''
+    const address = addressOf(host, spec)
     const url = origin + path
     const connection = connections.get(request.socket) ?? ++lastConnection
     connections.set(request.socket, connection)
@@ -95,13 +99,16 @@ function requestHandler(
     seen.set(url, turn)
     const seed = hash(spec.seed, host, ...Buffer.from(path.slice(-24)))
     let noted = false
-    const note = (status: number): void => {
+    const note = (status: number, retryAfterMs = 0): void => {
       if (noted) return
       noted = true
       const method = request.method ?? ''
       const userAgent = request.headers['user-agent'] ?? ''
+      const conditional = isConditional(request.headers)
       const disallowed = graph.isDisallowed(path)
-      state.record({ host: origin, path, method, startMs, lagMs, endMs: performance.now(), status, userAgent, connection, disallowed })
+      const endMs = performance.now()
+      const asked = { host: origin, address, path, method, conditional, disallowed, userAgent, connection }
+      state.record({ ...asked, startMs, lagMs, endMs, status, retryAfterMs })
     }
     response.once('close', () => note(0)) // the client went away first
     const cut = (): void => {
@@ -109,9 +116,17 @@ function requestHandler(
       request.socket.resetAndDestroy()
     }
     const send = (status: number, headers: Record<string, string | number>, body: Buffer = Buffer.alloc(0)): void => {
-      response.writeHead(status, { 'content-length': body.length, ...headers })
+      response.writeHead(status, status === 304 ? headers : { 'content-length': body.length, ...headers }) // RFC 9110, 8.6: not a 304's own length
       note(status) // before the last byte leaves: what the client starts next cannot overlap with it
       response.end(request.method === 'HEAD' ? undefined : body)
+    }
+    const sendBusy = (): void => {
+      const { retryAfterSeconds, retryAfterForm } = spec.faults
+      const now = Date.now()
+      const date = new Date(now + retryAfterSeconds * 1_000).toUTCString()
+      response.writeHead(503, { 'content-length': 0, 'retry-after': retryAfterForm === 'date' ? date : String(retryAfterSeconds) })
+      note(503, retryAfterForm === 'date' ? Date.parse(date) - now : retryAfterSeconds * 1_000)
+      response.end()
     }
     const sendSlowly = async (headers: Record<string, string | number>, body: Buffer): Promise<void> => {
       const half = Math.floor(body.length / 2)
@@ -122,14 +137,25 @@ function requestHandler(
       note(200)
       response.end(body.subarray(half))
     }
+    const edition = state.editions.get(url) ?? 0
+    const validators = validatorsOf(seed, edition, spec.validators)
+    const file = (
+      type: Record<string, string>,
+      body: () => Buffer,
+      sendWhole: (headers: Record<string, string>, body: Buffer) => void,
+    ): void => {
+      if (isKnown(validators, request.headers)) send(304, validators)
+      else sendWhole({ ...type, ...validators }, body())
+    }
+    const sendAtOnce = (headers: Record<string, string>, body: Buffer): void => send(200, headers, body)
     const page = (node: Extract<WebNode, { kind: 'page' }>): void => {
-      const body = cache.get(url, () => renderPage(node, { url, seed, bytes: pageBytes(spec.pageBytes, seed) }))
-      const headers = { 'content-type': 'text/html; charset=utf-8', ...(node.nofollow === 'header' ? { 'x-robots-tag': 'nofollow' } : {}) }
+      const bytes = pageBytes(spec.pageBytes, seed)
+      const body = (): Buffer => cache.get(`${edition} ${url}`, () => renderPage(node, { url, seed, bytes, edition }))
+      const type = { 'content-type': 'text/html; charset=utf-8', ...(node.nofollow === 'header' ? { 'x-robots-tag': 'nofollow' } : {}) }
       const failing = turn <= spec.faults.firstRequests
       if (node.fault === 'dead' || (node.fault === 'reset' && failing)) cut()
-      else if (node.fault === 'busy' && failing) send(503, { 'retry-after': spec.faults.retryAfterSeconds })
-      else if (node.fault === 'slow') void sendSlowly(headers, body)
-      else send(200, headers, body)
+      else if (node.fault === 'busy' && failing) sendBusy()
+      else file(type, body, node.fault === 'slow' ? sendSlowly : sendAtOnce)
     }
     const answer = (): void => {
       if (response.destroyed) return
@@ -142,7 +168,7 @@ function requestHandler(
     const node = (found: WebNode): void => {
       if (found.kind === 'page') page(found)
       else if (found.kind === 'redirect') send(found.status, { location: found.location })
-      else if (found.kind === 'asset') send(200, { 'content-type': 'text/plain' }, TEXT)
+      else if (found.kind === 'asset') file({ 'content-type': 'text/plain' }, () => TEXT, sendAtOnce)
       else send(found.status, { 'content-type': 'text/html' }, EMPTY)
     }
     const { min, max } = state.latencyMs

@@ -22,6 +22,7 @@ export interface WebSpec {
     readonly dead: number
     readonly firstRequests: number
     readonly retryAfterSeconds: number
+    readonly retryAfterForm: 'seconds' | 'date'
     readonly slowMs: number
   }
   readonly robots: {
@@ -34,6 +35,8 @@ export interface WebSpec {
     /** robots.txt of every fourth host (2, 6, ...) lies on the next host, behind a redirect. */
     readonly redirects: boolean
   }
+  /** What pages and other files carry for conditional requests; a request of which the condition holds is answered 304. */
+  readonly validators: 'etag' | 'last-modified' | 'both' | 'none'
   /** Time before each answer, uniformly spread. */
   readonly latencyMs: { readonly min: number; readonly max: number }
   /** Loopback addresses: host i is on 127.0.0.(1 + i mod addresses). */
@@ -62,12 +65,17 @@ export function webSpec(options: WebOptions = {}): WebSpec {
     addresses: 3,
     ports: 'own',
     domain: null,
+    validators: 'both',
     logFile: null,
     cacheBytes: 512 * 1024 * 1024,
     ...options,
     links: { min: 5, max: 20, crossHostShare: 0.1, ...options.links },
     pageBytes: { median: 2_000, spread: 0.5, ...options.pageBytes },
-    faults: { reset: 0, busy: 0, slow: 0, dead: 0, firstRequests: 1, retryAfterSeconds: 1, slowMs: 500, ...options.faults },
+    faults: {
+      ...{ reset: 0, busy: 0, slow: 0, dead: 0, firstRequests: 1, slowMs: 500 },
+      ...{ retryAfterSeconds: 1, retryAfterForm: 'seconds' },
+      ...options.faults,
+    },
     robots: { rules: true, crawlDelaySeconds: null, errors: 0, redirects: false, ...options.robots },
     latencyMs: { min: 0, max: 0, ...options.latencyMs },
   }

@@ -31,6 +31,8 @@ export interface WebChange {
   readonly latencyMs?: { readonly min: number; readonly max: number }
   /** Numbers of the hosts whose connections are reset at once; replaces the earlier list. */
   readonly down?: readonly number[]
+  /** URLs of pages whose text, ETag and Last-Modified change, once more each time; their links stay. */
+  readonly edited?: readonly string[]
 }
 
 /** Serves a web from this process. Cost: one listening socket a host; pages are rendered when first asked for. */
@@ -42,6 +44,7 @@ export async function startWeb(options: WebOptions = {}): Promise<Web> {
   const state: WebState = {
     latencyMs: spec.latencyMs,
     down: new Set(),
+    editions: new Map(),
     record: (record) => {
       records.push(record)
       file?.write(`${JSON.stringify(record)}\n`)
@@ -67,9 +70,10 @@ export async function startWeb(options: WebOptions = {}): Promise<Web> {
         signal?.removeEventListener('abort', cancel)
       }
     },
-    change: async ({ latencyMs, down }) => {
+    change: async ({ latencyMs, down, edited = [] }) => {
       if (latencyMs !== undefined) state.latencyMs = latencyMs
       if (down !== undefined) state.down = new Set(down)
+      for (const url of edited) state.editions.set(url, (state.editions.get(url) ?? 0) + 1)
     },
     [Symbol.asyncDispose]: async () => {
       await close()
