@@ -13,7 +13,8 @@ export type RefusalRule = (typeof refusalRules)[number]
 export interface Admission {
   /** Links that pass every rule and are not known to be known. */
   readonly candidates: Candidate[]
-  readonly refused: Partial<Record<RefusalRule, number>>
+  /** How many links each rule refused, and one of them. */
+  readonly refused: ReadonlyMap<RefusalRule, { readonly count: number; readonly sample: string }>
   /** Links that the cache answered. */
   readonly repeated: number
 }
@@ -33,17 +34,19 @@ export async function admissionOf(outcome: UrlOutcome, open: OpenCrawl, { book, 
   const { config } = open.crawl
   const target = outcome.result.kind === 'answer' ? redirectTarget(outcome.result) : undefined
   const links: readonly Link[] = target === undefined ? outcome.links : [{ url: target, kind: 'redirect', nofollow: false }]
-  if (links.length === 0) return { candidates: [], refused: {}, repeated: 0 }
+  if (links.length === 0) return { candidates: [], refused: new Map(), repeated: 0 }
 
   const isSeed = outcome.url.depth === 0
   if (target !== undefined && isSeed) await book.addRoots(open, [scopeRoot(config.scope, target)])
   else if (!book.isInScope(open, outcome.url.url as CanonicalUrl)) await book.rereadRoots(open)
 
   const candidates: Candidate[] = []
-  const refused: Partial<Record<RefusalRule, number>> = {}
+  const refused = new Map<RefusalRule, { count: number; sample: string }>()
   let repeated = 0
-  const refuse = (rule: RefusalRule, n = 1) => {
-    refused[rule] = (refused[rule] ?? 0) + n
+  const refuse = (rule: RefusalRule, sample: string, n = 1) => {
+    const held = refused.get(rule)
+    if (held === undefined) refused.set(rule, { count: n, sample })
+    else held.count += n
   }
   const rule = (url: CanonicalUrl, depth: number, chain: number, nofollow: boolean): RefusalRule | undefined => {
     if (nofollow) return 'nofollow'
@@ -54,7 +57,7 @@ export async function admissionOf(outcome: UrlOutcome, open: OpenCrawl, { book, 
     return open.filter(url).allowed ? undefined : 'filter'
   }
 
-  if (outcome.facts !== null && outcome.facts.linksDropped > 0) refuse('page-limit', outcome.facts.linksDropped)
+  if (outcome.facts !== null && outcome.facts.linksDropped > 0) refuse('page-limit', outcome.url.url, outcome.facts.linksDropped)
   const isRedirect = target !== undefined
   const depth = outcome.url.depth + (isRedirect ? 0 : 1)
   const chain = isRedirect ? outcome.url.chain + 1 : 0
@@ -69,9 +72,12 @@ export async function admissionOf(outcome: UrlOutcome, open: OpenCrawl, { book, 
       continue
     }
     const refusal = rule(url, depth, chain, link.nofollow)
-    if (refusal === undefined) candidates.push({ url, hostKey: hostKeyOf(url), fingerprint: print, depth, chain, parentId: outcome.url.id })
-    else refuse(refusal)
+    if (refusal !== undefined) refuse(refusal, url)
+    else {
+      const place = { depth, chain, priority: open.priorityOf(url), parentId: outcome.url.id }
+      candidates.push({ url, hostKey: hostKeyOf(url), fingerprint: print, ...place })
+    }
   }
-  if (links.length > config.maxLinksPerPage) refuse('page-limit', links.length - config.maxLinksPerPage)
+  if (links.length > config.maxLinksPerPage) refuse('page-limit', outcome.url.url, links.length - config.maxLinksPerPage)
   return { candidates, refused, repeated }
 }

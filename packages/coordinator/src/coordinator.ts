@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { type Branch, interval, type ShutdownScope, select, sleep, TaskGroup, watch } from '@warren/async'
 import type { Broker } from '@warren/broker'
 import type { Frontier } from '@warren/frontier'
@@ -9,7 +10,9 @@ import { Demand } from './demand.ts'
 import { dispatchRound } from './dispatch.ts'
 import { KnownUrls } from './known-urls.ts'
 import { coordinatorMetrics } from './metrics.ts'
+import { Refusals } from './refusals.ts'
 import { RobotsRules } from './robots-rules.ts'
+import { startDuePasses } from './schedule.ts'
 import { startSettling } from './settle.ts'
 import { isWorthWaiting } from './store-retry.ts'
 
@@ -30,6 +33,8 @@ const STEP_RETRY_MS = 500
 const STATE_POLL_MS = 250
 /** How long a drain waits for a database or broker that is away; what is not settled by then goes back to the broker, for another coordinator. */
 const DRAIN_PATIENCE_MS = 3_000
+/** Between two heartbeats, which also look for passes that are due and crawls that are to be deleted. */
+const UPKEEP_MS = 1_000
 /** Between two looks at the outcomes that companions have left. */
 const LAST_LOOK_MS = 20
 
@@ -45,17 +50,21 @@ export async function runCoordinator(deps: CoordinatorDeps, shutdown: ShutdownSc
   const progress = watch(undefined)
   using patient = shutdown.child({ graceMs: companions === undefined ? DRAIN_PATIENCE_MS : undefined })
   const { draining, aborted: stop } = patient
-  const announcer = new Announcer(broker, book, config.CONTROL_MS)
+  const announcer = new Announcer({ broker, frontier, book }, config.CONTROL_MS)
   const shared = { broker, frontier, config, book, metrics, signal: stop }
   const dispatch = {
     ...shared,
     announcer,
+    holds: { reason: null },
     demand: new Demand(broker, config.CLAIM_HOSTS),
     robots: new RobotsRules(config.ROBOTS_CACHE_BYTES),
   }
 
+  const refusals = new Refusals(frontier)
+
   await using settling = await startSettling({
     ...shared,
+    refusals,
     known: new KnownUrls(config.KNOWN_CACHE_ENTRIES),
     random: deps.random ?? Math.random,
     onProgress: () => progress.sender.send(undefined),
@@ -99,10 +108,21 @@ export async function runCoordinator(deps: CoordinatorDeps, shutdown: ShutdownSc
     const expired = await whileSome(() => frontier.expire(), draining)
     if (expired > 0) logger.info({ expired }, 'leases expired')
     metrics.expired.inc(expired)
-    metrics.givenUp.inc(await whileSome(() => frontier.giveUpStep(), draining))
+    metrics.givenUp.inc(await whileSome(() => frontier.closeStep(), draining))
     const changes = await frontier.advance()
     for (const { name, from, to } of changes) logger.info({ crawl: name, from, to }, 'crawl changed state')
     if (changes.length > 0) await announcer.tell(stop)
+    await refusals.flush()
+  })
+  const name = `${hostname()}:${process.pid}`
+  repeat('upkeep', interval({ everyMs: UPKEEP_MS, missed: 'delay' }), async () => {
+    const fetchers = broker.state.value === 'connected' ? (await broker.queue('visits')).consumers : 0
+    await frontier.heartbeat({ name, fetchers, holds: dispatch.holds.reason })
+    for (const { name, pass } of await startDuePasses(frontier)) logger.info({ crawl: name, pass }, 'pass started by schedule')
+    for (const id of await frontier.outdatedCrawls()) {
+      await frontier.deleteCrawl(id)
+      logger.info({ crawlId: id }, 'crawl deleted')
+    }
   })
 
   await group.join()

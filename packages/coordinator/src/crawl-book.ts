@@ -1,12 +1,14 @@
 import { mapAll } from '@warren/async'
 import type { Crawl, Frontier } from '@warren/frontier'
 import type { CrawlState } from '@warren/protocol'
-import { type CanonicalUrl, compileFilter, inScope } from '@warren/web'
+import { type CanonicalUrl, compileFilter, compilePriorities, inScope } from '@warren/web'
 
 /** A crawl with everything that admission looks at, compiled. */
 export interface OpenCrawl {
   readonly crawl: Crawl
   readonly filter: ReturnType<typeof compileFilter>
+  /** The priority of a URL by the crawl's expressions. */
+  readonly priorityOf: ReturnType<typeof compilePriorities>
   roots: ReadonlySet<string>
   /** performance.now() from which on the roots are read again. */
   rootsDueAt: number
@@ -73,7 +75,8 @@ export class CrawlBook {
   }
 
   async #compile(crawl: Crawl): Promise<OpenCrawl> {
-    return { crawl, filter: compileFilter(crawl.config), ...(await this.#readRoots(crawl.id)) }
+    const { config } = crawl
+    return { crawl, filter: compileFilter(config), priorityOf: compilePriorities(config.priorities), ...(await this.#readRoots(crawl.id)) }
   }
 
   async #readRoots(crawlId: number): Promise<Pick<OpenCrawl, 'roots' | 'rootsDueAt'>> {

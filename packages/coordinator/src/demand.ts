@@ -11,7 +11,7 @@ const FRESH_MS = 200
 export class Demand {
   readonly #broker: Broker
   readonly #mostWaiting: number
-  #answer = false
+  #answer: string | null = null
   #at = Number.NEGATIVE_INFINITY
 
   /** `mostWaiting`: visits that may wait for a fetcher. */
@@ -20,12 +20,13 @@ export class Demand {
     this.#mostWaiting = mostWaiting
   }
 
-  /** Errors: ERR_BROKER_UNAVAILABLE. */
-  async exists(): Promise<boolean> {
-    if (this.#broker.state.value !== 'connected') return false
+  /** Why no visit is wanted; null: some are. Errors: ERR_BROKER_UNAVAILABLE. */
+  async missing(): Promise<string | null> {
+    if (this.#broker.state.value !== 'connected') return 'RabbitMQ is not connected'
     if (performance.now() - this.#at < FRESH_MS) return this.#answer
     const { waiting, consumers } = await this.#broker.queue('visits')
-    this.#answer = consumers > 0 && waiting < this.#mostWaiting
+    if (consumers === 0) this.#answer = 'no fetcher takes visits'
+    else this.#answer = waiting < this.#mostWaiting ? null : `${waiting} visits wait for a fetcher`
     this.#at = performance.now()
     return this.#answer
   }

@@ -21,6 +21,8 @@ export interface DispatchDeps {
   readonly demand: Demand
   readonly robots: RobotsRules
   readonly metrics: CoordinatorMetrics
+  /** Why the last round claimed nothing, other than that nothing is due; null: it did. */
+  readonly holds: { reason: string | null }
   /** Ends waiting for services that are away. */
   readonly signal: AbortSignal
 }
@@ -38,12 +40,15 @@ const DISPATCHES_AT_ONCE = 64
  */
 export async function dispatchRound(deps: DispatchDeps): Promise<number> {
   const { config, frontier, signal } = deps
-  if (!(await deps.demand.exists())) return 0
+  deps.holds.reason = await deps.demand.missing()
+  if (deps.holds.reason !== null) return 0
   const { openVisits, leased } = await frontier.totals()
   const hosts = Math.min(config.CLAIM_HOSTS, config.WINDOW_VISITS - openVisits)
   const urls = Math.min(config.CLAIM_URLS, config.WINDOW_URLS - leased)
   deps.metrics.window(openVisits, leased)
-  if (hosts <= 0 || urls <= 0) return 0
+  if (hosts <= 0) deps.holds.reason = `the window is full: ${openVisits} visits are open (WINDOW_VISITS)`
+  else if (urls <= 0) deps.holds.reason = `the window is full: ${leased} URLs are not settled yet (WINDOW_URLS)`
+  if (deps.holds.reason !== null) return 0
   const stop = deps.metrics.claimSeconds.startTimer()
   const visits = await frontier.claim({
     hosts,
@@ -92,10 +97,23 @@ async function prepare(claimed: ClaimedVisit, deps: DispatchDeps): Promise<Visit
   const open = await deps.book.get(crawlId)
   if (open === undefined) return undefined // deleted in this moment; the lease goes with it
   const { config } = open.crawl
-  const work = claimed.work.kind === 'robots' ? claimed.work : await allowedWork(claimed, deps, productToken(config))
+  const work = claimed.work.kind === 'pages' ? await allowedWork(claimed, deps, productToken(config)) : claimed.work
   if (work === undefined) return undefined
   const pace = { delayMs: claimed.delayMs, width: claimed.width }
-  return { v: 1, type: 'visit', crawlId, hostId, visitId, hostKey, work, pace, runMs: deps.config.VISIT_RUN_MS, policy: config.fetch }
+  const { addressGroup } = claimed
+  return {
+    v: 1,
+    type: 'visit',
+    crawlId,
+    hostId,
+    visitId,
+    hostKey,
+    work,
+    pace,
+    addressGroup,
+    runMs: deps.config.VISIT_RUN_MS,
+    policy: config.fetch,
+  }
 }
 
 const isTimeout = (error: unknown): boolean => error instanceof DOMException && error.name === 'TimeoutError'

@@ -106,7 +106,7 @@ export type HostBackOff = Pick<CoordinatorConfig, 'HOST_RETRY_BASE_MS' | 'HOST_R
 /** What a visit's report means for its host; null: nothing is wrong. */
 export function troubleOf(report: HostReport, backOff: HostBackOff): Trouble | null {
   const jitter = 0.5 + backOff.random() / 2
-  const unreachable = { baseMs: backOff.HOST_RETRY_BASE_MS, maxMs: backOff.HOST_RETRY_MAX_MS, floorMs: 0, jitter }
+  const unreachable = { baseMs: backOff.HOST_RETRY_BASE_MS, maxMs: backOff.HOST_RETRY_MAX_MS, floorMs: 0, jitter, throttled: false }
   if (report.throttled !== null)
     return {
       kind: 'refusing',
@@ -116,6 +116,7 @@ export function troubleOf(report: HostReport, backOff: HostBackOff): Trouble | n
       maxMs: backOff.THROTTLE_MAX_MS,
       floorMs: Math.min(report.throttled.retryAfterMs ?? 0, backOff.THROTTLE_MAX_MS),
       jitter,
+      throttled: true,
     }
   if (report.unreachable !== null) return { kind: 'unreachable', code: report.unreachable, ...unreachable }
   if (report.requests > 0 && !report.answered) return { kind: 'refusing', code: 'no-usable-answer', ...unreachable }

@@ -9,6 +9,7 @@ import type { CrawlBook } from './crawl-book.ts'
 import type { KnownUrls } from './known-urls.ts'
 import type { CoordinatorMetrics } from './metrics.ts'
 import { fateOf, nextInMs, productToken, robotsTroubleOf, robotsVerdict, troubleOf } from './policy.ts'
+import type { Refusals } from './refusals.ts'
 import { untilStored } from './store-retry.ts'
 
 export interface SettleDeps {
@@ -18,6 +19,7 @@ export interface SettleDeps {
   readonly book: CrawlBook
   readonly known: KnownUrls
   readonly metrics: CoordinatorMetrics
+  readonly refusals: Refusals
   readonly random: () => number
   /** Called after a commit that may have made work: a host is free, or URLs were admitted. */
   readonly onProgress: () => void
@@ -81,7 +83,10 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
       })
       if (fate.kind !== 'done') return { kind: 'url', crawlId, hostId, visitId, url: outcome.url, fate }
       const { candidates, refused, repeated } = await admissionOf(outcome, open, deps)
-      for (const [rule, n] of Object.entries(refused)) deps.metrics.rejected.inc({ reason: rule }, n)
+      for (const [rule, { count, sample }] of refused) {
+        deps.metrics.rejected.inc({ reason: rule }, count)
+        deps.refusals.add({ crawlId, hostId, rule, count, sample })
+      }
       deps.metrics.rejected.inc({ reason: 'known' }, repeated)
       return {
         kind: 'url',
@@ -92,6 +97,8 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
         fate: { ...fate, candidates, links: outcome.links.length + (outcome.facts?.linksDropped ?? 0) },
       }
     }
+    case 'start':
+      return { kind: 'start', crawlId, hostId, visitId, worker: outcome.worker }
     case 'visit': {
       const { report } = outcome
       return {
@@ -106,6 +113,7 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
         meanExchangeMs: report.meanExchangeMs,
         trouble: troubleOf(report, { ...deps.config, random: deps.random }),
         answered: report.answered,
+        addressGroup: report.addressGroup,
       }
     }
     case 'robots': {
@@ -122,6 +130,7 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
         meanExchangeMs: outcome.report.meanExchangeMs,
         trouble: robotsTroubleOf(verdict, outcome.report, { ...deps.config, random: deps.random }),
         answered: verdict.kind !== 'unreachable',
+        addressGroup: outcome.report.addressGroup,
       }
     }
     default:

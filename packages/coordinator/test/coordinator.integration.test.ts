@@ -130,7 +130,7 @@ test('settle: an outcome that the database refuses is dead-lettered alone; its n
     [`${A}/7`]: { fetchedAt: 'no time' },
   })
   await vi.waitFor(async () => expect(await scene.frontier.counts(crawl.id)).toMatchObject({ done: 29, leased: 1, visits: 0 }), 10_000)
-  expect(await scene.broker.depths()).toMatchObject({ dead: 1 })
+  await vi.waitFor(async () => expect(await scene.broker.depths()).toMatchObject({ dead: 1 }), 10_000)
   const [dead] = await scene.broker.deadLetters(1)
   expect(dead).toMatchObject({ queue: 'outcomes', reason: expect.stringMatching(/no time/) })
 })
@@ -260,7 +260,7 @@ test('control: fetchers hear of a new crawl before its first visit, and of a pau
 
 test('a failed read of the database ends no coordinator', async () => {
   scene = await startScene()
-  for (const call of ['roots', 'crawls', 'totals', 'claim', 'advance', 'expire', 'giveUpStep'] as const)
+  for (const call of ['roots', 'crawls', 'totals', 'claim', 'advance', 'expire', 'closeStep'] as const)
     vi.spyOn(scene.frontier, call).mockRejectedValueOnce(away())
   const crawl = await scene.crawl([`${A}/`])
   await scene.answer({ [`${A}/`]: 200 })

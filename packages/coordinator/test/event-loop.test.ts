@@ -17,6 +17,7 @@ import { admissionOf } from '../src/admission.ts'
 import { CrawlBook } from '../src/crawl-book.ts'
 import { KnownUrls } from '../src/known-urls.ts'
 import { coordinatorMetrics } from '../src/metrics.ts'
+import { Refusals } from '../src/refusals.ts'
 import { startSettling } from '../src/settle.ts'
 
 afterEach(() => vi.restoreAllMocks())
@@ -80,7 +81,7 @@ test('admission: a turn of the event loop ends after the link that used it up', 
   let now = 0
   vi.spyOn(performance, 'now').mockImplementation(() => now++) // each look at the clock takes a millisecond
   const { result, count } = await measureTurns(() => admissionOf(page(1), open, deps))
-  expect([result.candidates.length, result.refused]).toEqual([LINKS * 0.9, { scope: LINKS * 0.1 }])
+  expect([result.candidates.length, result.refused.get('scope')?.count]).toEqual([LINKS * 0.9, LINKS * 0.1])
   expect(count).toBeGreaterThan(LINKS / 6)
 })
 
@@ -107,6 +108,7 @@ test(`settle: ${PAGES} pages of ${LINKS} links at once hold the event loop for l
     book: new CrawlBook(frontier),
     known: new KnownUrls(200_000),
     metrics: coordinatorMetrics(createMetrics({ role: 'test' }), frontier, broker),
+    refusals: new Refusals(frontier),
     random: () => 0.5,
     onProgress: () => {},
     signal: new AbortController().signal,

@@ -10,6 +10,7 @@ const answer = (over: Partial<Answer> = {}): Answer => ({
   retryAfterMs: null,
   robotsTags: [],
   linkHeaders: [],
+  contentUsage: null,
   etag: null,
   lastModified: null,
   maxAgeMs: null,
@@ -83,7 +84,7 @@ describe('troubleOf', () => {
     THROTTLE_MAX_MS: 86_400_000,
     random: () => random,
   })
-  const report: HostReport = { requests: 3, meanExchangeMs: 10, throttled: null, unreachable: null, answered: true }
+  const report: HostReport = { requests: 3, meanExchangeMs: 10, throttled: null, unreachable: null, answered: true, addressGroup: null }
   test('a host that answers is in none', () => {
     expect(troubleOf(report, backOff(0))).toBeNull()
     expect(troubleOf({ ...report, requests: 0, answered: false }, backOff(0))).toBeNull()
@@ -128,7 +129,7 @@ describe('robotsVerdict, RFC 9309 section 2.3.1', () => {
     hop: 0,
     result,
     body: null,
-    report: { requests: 1, meanExchangeMs: 1, throttled: null, unreachable: null, answered: true },
+    report: { requests: 1, meanExchangeMs: 1, throttled: null, unreachable: null, answered: true, addressGroup: null },
     ...over,
   })
   const verdict = (result: FetchResult, over: Partial<RobotsOutcome> = {}) => robotsVerdict(outcome(result, over), 'Warren')

@@ -82,7 +82,7 @@ export async function startScene(settings: Readonly<Record<string, number>> = {}
       })
     },
     crawl: async (seeds, changes = {}) => {
-      const base = { ...defaultCrawlConfig('Test/1'), delayMs: 0, ...changes }
+      const base = { ...defaultCrawlConfig('Test/1'), delayMs: 0, addressSlots: 0, ...changes }
       const crawl = await frontier.createCrawl({ name: 'test', config: base })
       const urls = seeds.map(canonical)
       await frontier.addRoots(
@@ -91,7 +91,15 @@ export async function startScene(settings: Readonly<Record<string, number>> = {}
       )
       await frontier.seed(
         crawl.id,
-        urls.map((url) => ({ url, hostKey: hostKeyOf(url), fingerprint: fingerprint(url), depth: 0, chain: 0, parentId: null })),
+        urls.map((url) => ({
+          url,
+          hostKey: hostKeyOf(url),
+          fingerprint: fingerprint(url),
+          depth: 0,
+          chain: 0,
+          priority: 0,
+          parentId: null,
+        })),
       )
       await frontier.transition(crawl.id, 'start')
       return crawl
@@ -129,6 +137,10 @@ function* run(visit: Visit, ask: (url: string) => Reply): Generator<Message> {
     yield { ...envelope, of: 'robots', askingHostId: work.askingHostId, hop: work.hop, result, body, report: reportOf([result]) }
     return
   }
+  if (work.kind === 'resolve') {
+    yield { ...envelope, of: 'visit', ending: 'finished', unfetched: [], report: { ...reportOf([]), addressGroup: '192.0.2.1/32' } }
+    return
+  }
   const results: FetchResult[] = []
   const unfetched: number[] = []
   for (const url of work.urls) {
@@ -157,6 +169,7 @@ function answerOf(reply: Reply): Answer {
     retryAfterMs: null,
     robotsTags: [],
     linkHeaders: [],
+    contentUsage: null,
     etag: null,
     lastModified: null,
     maxAgeMs: null,
@@ -180,5 +193,6 @@ function reportOf(results: readonly FetchResult[]): HostReport {
     throttled: throttled === undefined ? null : { status: throttled.status, retryAfterMs: throttled.retryAfterMs },
     unreachable: null,
     answered: answers.some(({ status }) => status < 500 && status !== 429),
+    addressGroup: null,
   }
 }

@@ -2,10 +2,11 @@
 set local search_path = frontier;
 --> statement-breakpoint
 -- A row per visit. One claim at a time in the cluster (7001): a call takes milliseconds, and being one transaction it cannot be left open.
--- Locks: 7001 (try), hosts NO KEY UPDATE SKIP LOCKED, pending SKIP LOCKED, visits, queues, (sleep: hosts FOR UPDATE SKIP LOCKED), counters.
+-- Locks: 7001 (try), hosts NO KEY UPDATE SKIP LOCKED, pending SKIP LOCKED, visits, queues, (sleep: hosts FOR UPDATE SKIP LOCKED),
+-- addresses (only claim writes them), counters.
 create function claim(p_slot int, p_hosts int, p_urls int, p_lease_ms bigint)
-returns table (crawl_id int, host_id int, host_key text, visit uuid, delay_ms int, width int, robots_access text, robots_digest text,
-               asking_host_id int, hop int, hop_url text, urls json)
+returns table (crawl_id int, host_id int, host_key text, visit uuid, kind text, delay_ms int, width int, address_group text,
+               robots_access text, robots_digest text, asking_host_id int, hop int, hop_url text, urls json)
 language plpgsql volatile
 set search_path = frontier set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
 set plan_cache_mode = force_generic_plan
@@ -13,71 +14,108 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz; v_until timestamptz;
-  v_hosts int[]; v_locked int[]; v_picked picked[]; v_rows pending[]; v_of uuid[]; v_taken uuid[];
+  v_hosts int[]; v_locked int[]; v_picked picked[]; v_rows work[]; v_of uuid[]; v_taken uuid[];
 begin
   if not pg_try_advisory_xact_lock(7001) then return; end if;
   v_now := clock_timestamp();
   v_until := v_now + p_lease_ms * interval '1 ms';
 
-  -- 1. Pick: per running crawl with budget left, the hosts due longest; crawls take turns, the one with the least leased first.
+  -- 1. Pick: per running crawl with budget left, the hosts due longest; crawls take turns, the one with the least leased for its weight first.
   with open as (
-    select c.id, least(p_urls, coalesce(c.max_pages - sum(k.done + k.leased), p_urls))::int as room, sum(k.leased) as leased,
-           case when c.by_level then c.level::int else 32767 end as level
+    select c.id, least(p_urls, coalesce(c.max_pages - sum(k.done + k.leased), p_urls))::int as room, sum(k.leased) as leased, c.weight, c.max_rank
       from crawls c join crawl_counts k on k.crawl_id = c.id
      where c.state = 'running' and (c.max_time_ms is null or c.ran_ms < c.max_time_ms)
      group by c.id
-    having c.max_bytes is null or sum(k.bytes) < c.max_bytes),
+    having c.max_bytes is null or sum(k.bytes) - c.pass_bytes < c.max_bytes),
   due as (
-    select o.id, o.room, o.level, q.host_id, (o.leased + p_urls * row_number() over (partition by o.id order by q.due_at))::bigint as turn
+    select o.id, o.room, o.max_rank, q.host_id,
+           (o.leased + p_urls * row_number() over (partition by o.id order by q.due_at))::float8 / o.weight as turn
       from open o cross join lateral (
-        select host_id, due_at from queues where crawl_id = o.id and given_up is null and due_at <= v_now order by due_at limit p_hosts) q
+        select host_id, due_at from queues where crawl_id = o.id and closed is null and due_at <= v_now order by due_at limit p_hosts) q
      where o.room > 0),
   top as (
     select * from (select distinct on (host_id) * from due order by host_id, turn) d order by turn limit p_hosts)
-  select array_agg(row(host_id, id, turn, room, level, null, null, gen_random_uuid(), 0, 0, 0, null, 0, null)::picked), array_agg(host_id)
+  select array_agg(row(host_id, id, turn, room, max_rank, null, null, null, gen_random_uuid(), 0, 0, 0, null, 0, 0, 0, null)::picked),
+         array_agg(host_id)
     into v_picked, v_hosts from top;
   if v_hosts is null then return; end if;
 
   -- 2. Lock what nobody else holds, then look again in a new statement: only the locked row says whether a visit is open.
+  -- Of an address group one host is taken in a call, and only when its calendar has come up to now and it has a slot; the others line up.
   v_locked := array(select id from hosts where id = any(v_hosts) order by id for no key update skip locked);
-  select array_agg(row(p.host_id, p.crawl_id, p.turn, p.room, p.level,
+  with seen as (
+    select p.host_id, p.crawl_id, p.turn, p.room, p.max_rank, p.visit, s.*, h.address_id, h.next_at, h.robots_retry_at,
+           coalesce(r.asking_host_id, h.id) as asking_host_id, coalesce(r.hop, 0) as hop, r.url as hop_url,
+           c.address_slots, c.address_spacing_ms as spacing_ms, coalesce(h.pace_width, c.width) as width,
+           -- A host that was no use three times gets one request to prove itself: its breaker is half open.
+           case when h.trouble_count >= 3 then 1 else 500 end as trust,
+           case when c.by_host then least(c.host_pages - q.done - q.leased, 500)::int else 500 end as host_room,
+           case when h.blocked is not null then 'operator: ' || h.blocked
+                when not c.by_host then null
+                when q.done >= c.host_pages then 'budget: max-pages-per-host'
+                when q.bytes >= c.host_bytes then 'budget: max-bytes-per-host'
+                when q.busy_ms >= c.host_time_ms then 'budget: max-time-per-host' end as closing,
            case when h.next_at > v_now then 'wait'
                 when r.asking_host_id is not null then 'hop'
+                when not exists (select from pending x where x.crawl_id = p.crawl_id and x.host_id = h.id and x.retry_at is null
+                                    and x.rank <= p.max_rank)
+                 and not exists (select from pending x where x.crawl_id = p.crawl_id and x.host_id = h.id and x.retry_at <= v_now) then 'empty'
                 when h.robots_expires > v_now then 'pages'
-                when not exists (select from pending x where x.host_id = h.id and x.crawl_id = p.crawl_id
-                                    and (x.retry_at <= v_now or x.retry_at is null and x.depth <= p.level)) then 'empty'
                 when h.robots_retry_at > v_now then 'wait'
                 when a.asking_host_id is not null then 'wait'
-                else 'robots' end,
-           case when h.next_at > v_now then h.next_at
-                when h.robots_retry_at > v_now then h.robots_retry_at
+                else 'robots' end as fate
+      from unnest(v_picked) p join hosts h on h.id = p.host_id join crawls c on c.id = p.crawl_id
+      join queues q on q.host_id = p.host_id and q.crawl_id = p.crawl_id
+      cross join lateral (select greatest(coalesce(h.pace_delay_ms, c.delay_ms), h.crawl_delay_ms, 0) as delay_ms,
+                                 greatest(coalesce(h.mean_exchange_ms, 200), 1) as mean_ms) s
+      left join lateral (select * from robots_hops x where x.host_id = h.id and x.crawl_id = p.crawl_id and x.visit is null limit 1) r on true
+      left join robots_hops a on a.asking_host_id = h.id and a.expires_at > v_now
+     where h.id = any(v_locked)),
+  addressed as (
+    select s.*, a.next_at as group_at,
+           case when s.closing is not null and s.fate <> 'hop' then 'close'
+                when s.fate = 'pages' and s.host_room <= 0 then 'full'
+                when s.fate in ('pages', 'robots', 'hop') and s.address_slots > 0 and s.address_id is null then 'resolve'
+                else s.fate end as fate_2,
+           s.fate in ('pages', 'robots', 'hop') and s.closing is null and s.address_slots > 0 and a.id is not null as by_group,
+           (select count(*) from visits v where v.address_id = s.address_id and v.until > v_now) as open_visits
+      from seen s left join addresses a on a.id = s.address_id),
+  lined as (
+    select *, case when by_group then row_number() over (partition by address_id, by_group order by turn) end as place,
+           -- What a visit of this host will take from the calendar, as a guess for those behind it.
+           greatest(spacing_ms, case when delay_ms > 0 then least(10000, spacing_ms * 10000 / delay_ms) else spacing_ms end) as share_ms
+      from addressed),
+  judged as (
+    select *, by_group and (place > 1 or open_visits >= address_slots or group_at > v_now) as queues_up from lined)
+  select array_agg(row(host_id, crawl_id, turn, room, max_rank,
+           case when queues_up then 'wait' else fate_2 end,
+           closing,
+           case when queues_up then greatest(greatest(group_at, v_now) + (place - 1) * share_ms * interval '1 ms',
+                                             v_now + place * interval '250 ms')
+                when next_at > v_now then next_at
+                when robots_retry_at > v_now then robots_retry_at
                 else v_now + interval '30 s' end,
-           p.visit, s.delay_ms, c.width,
+           visit, delay_ms, width,
            -- By time: 10 s of the host's pace with a delay, 2 s without.
-           least(500, greatest(1, case when s.delay_ms > 0 then 10000 / greatest(s.delay_ms, s.mean_ms / c.width)
-                                       else 2000 * c.width / s.mean_ms end))::int,
-           coalesce(r.asking_host_id, h.id), coalesce(r.hop, 0), r.url)::picked order by p.turn)
-    into v_picked
-    from unnest(v_picked) p join hosts h on h.id = p.host_id join crawls c on c.id = p.crawl_id
-    cross join lateral (select greatest(c.delay_ms, h.crawl_delay_ms, 0) as delay_ms, greatest(coalesce(h.mean_exchange_ms, 200), 1) as mean_ms) s
-    left join lateral (select * from robots_hops x where x.host_id = h.id and x.crawl_id = p.crawl_id and x.visit is null limit 1) r on true
-    left join robots_hops a on a.asking_host_id = h.id and a.expires_at > v_now
-   where h.id = any(v_locked);
+           least(trust, host_room, greatest(1, case when delay_ms > 0 then 10000 / greatest(delay_ms, mean_ms / width)
+                                                    else 2000 * width / mean_ms end))::int,
+           case when by_group then address_id end, spacing_ms, asking_host_id, hop, hop_url)::picked order by turn)
+    into v_picked from judged;
   if v_picked is null then return; end if;
 
-  -- 3. Take URLs: first retries that are due, then by depth and discovery. A suspect is taken alone. Never more than the room of the
+  -- 3. Take URLs: first retries that are due, then by rank and discovery. A suspect is taken alone. Never more than the room of the
   -- crawl and of this call; hosts that got nothing for that reason stay due.
   with ready as (
     select p.crawl_id, p.turn, p.room, p.size, p.visit, x.id, x.suspect, x.pos, first_value(x.suspect) over (partition by p.visit order by x.pos) as alone
       from unnest(v_picked) p cross join lateral (
-        select u.id, u.suspect, row_number() over (order by u.list, u.at, u.depth, u.id) as pos
-          from (select * from (select id, crashes > 0 as suspect, 1 as list, retry_at as at, depth from pending
+        select u.id, u.suspect, row_number() over (order by u.list, u.at, u.rank, u.id) as pos
+          from (select * from (select id, crashes > 0 as suspect, 1 as list, retry_at as at, rank from pending
                                 where host_id = p.host_id and crawl_id = p.crawl_id and retry_at <= v_now
                                 order by retry_at limit p.size for update skip locked) a
                 union all
-                select * from (select id, false, 2, null::timestamptz, depth from pending
-                                where host_id = p.host_id and crawl_id = p.crawl_id and retry_at is null and depth <= p.level
-                                order by depth, id limit p.size for update skip locked) b) u) x
+                select * from (select id, false, 2, null::timestamptz, rank from pending
+                                where host_id = p.host_id and crawl_id = p.crawl_id and retry_at is null and rank <= p.max_rank
+                                order by rank, id limit p.size for update skip locked) b) u) x
      where p.fate = 'pages'),
   sized as (
     select *, row_number() over (partition by visit order by pos) as n from ready where case when alone then pos = 1 else not suspect end),
@@ -85,25 +123,27 @@ begin
     select *, row_number() over (partition by crawl_id order by turn, n) as of_crawl, row_number() over (order by turn, n) as of_call
       from sized where n <= size),
   gone as (
-    delete from pending p using fit f where p.id = f.id and f.of_crawl <= f.room and f.of_call <= p_urls
-    returning p.id, p.crawl_id, p.host_id, p.depth, p.chain, p.parent, p.attempt, p.crashes, f.visit),
+    delete from pending p using fit f where p.id = f.id and p.crawl_id = f.crawl_id and f.of_crawl <= f.room and f.of_call <= p_urls
+    returning p.*, f.visit),
   put as (
-    insert into leases select *, v_until from gone)
-  select array_agg(row(id, crawl_id, host_id, depth, chain, parent, attempt, crashes, null)::pending order by depth, id),
-         array_agg(visit order by depth, id)
+    insert into leases (id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, visit, until)
+    select id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, visit, v_until from gone)
+  select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, null)::work order by rank, id),
+         array_agg(visit order by rank, id)
     into v_rows, v_of from gone;
   v_taken := array(select distinct visit from unnest(v_of) visit
-                   union all select visit from unnest(v_picked) where fate in ('hop', 'robots'));
+                   union all select visit from unnest(v_picked) where fate in ('hop', 'robots', 'resolve'));
 
   -- 4. The hosts that got a visit. A visit that is never heard of again frees its host by next_at alone.
   if cardinality(v_taken) > 0 then
     update hosts h set visit = p.visit, lease_until = v_until, next_at = v_until + p.delay_ms * interval '1 ms'
       from unnest(v_picked) p where h.id = p.host_id and p.visit = any(v_taken);
-    insert into visits (host_id, id, crawl_id, delay_ms, until, kind)
-    select host_id, visit, crawl_id, delay_ms, v_until, case when fate = 'pages' then 'pages' else 'robots' end
+    insert into visits (host_id, id, crawl_id, delay_ms, address_id, until, kind)
+    select host_id, visit, crawl_id, delay_ms, address_id, v_until, case fate when 'hop' then 'robots' else fate end
       from unnest(v_picked) where visit = any(v_taken)
     on conflict (host_id) do update set id = excluded.id, crawl_id = excluded.crawl_id, delay_ms = excluded.delay_ms,
-      until = excluded.until, kind = excluded.kind;
+      address_id = excluded.address_id, until = excluded.until, kind = excluded.kind, began_at = excluded.began_at, recalled = false,
+      worker = null;
     delete from robots_hops r using unnest(v_picked) p where p.fate = 'robots' and r.asking_host_id = p.host_id;
     update robots_hops r set visit = p.visit, expires_at = v_until from unnest(v_picked) p
      where p.fate = 'hop' and r.asking_host_id = p.asking_host_id;
@@ -112,12 +152,15 @@ begin
   -- 5. No row that was met and could not be used stays at the head of queues_due.
   perform 1 from queues where host_id = any(v_locked) order by host_id, crawl_id for update;
   update queues q set asleep = false,
-         due_at = case when p.visit = any(v_taken) then h.next_at when p.fate = 'wait' then p.wait_until else v_now + interval '1 s' end
-    from unnest(v_picked) p join hosts h on h.id = p.host_id
+         due_at = case when p.visit = any(v_taken) then h.next_at when p.fate = 'wait' then p.wait_until
+                       when p.fate = 'close' then v_now else v_now + interval '1 s' end,
+         closed = case when p.fate = 'close' then p.detail end,
+         leased = q.leased + case when c.by_host then coalesce(cardinality(array_positions(v_of, p.visit)), 0) else 0 end
+    from unnest(v_picked) p join hosts h on h.id = p.host_id join crawls c on c.id = p.crawl_id
    where q.host_id = p.host_id and q.crawl_id = p.crawl_id;
   update queues q set due_at = h.next_at
     from unnest(v_picked) p join hosts h on h.id = p.host_id
-   where p.visit = any(v_taken) and q.host_id = p.host_id and q.crawl_id <> p.crawl_id and not q.asleep and q.given_up is null;
+   where p.visit = any(v_taken) and q.host_id = p.host_id and q.crawl_id <> p.crawl_id and not q.asleep and q.closed is null;
 
   -- 6. Sleep where nothing was found (also where only the room was missing: the look finds the URL and leaves the queue due).
   select array_agg(host_id) into v_hosts from unnest(v_picked) where fate in ('pages', 'empty') and visit <> all(v_taken);
@@ -126,20 +169,38 @@ begin
   end if;
 
   if cardinality(v_taken) = 0 then return; end if;
+  -- 7. The calendars of the groups: as many requests as were handed out.
+  update addresses a set next_at = greatest(a.next_at, v_now)
+           + greatest(1, coalesce(cardinality(array_positions(v_of, p.visit)), 0)) * p.spacing_ms * interval '1 ms'
+    from unnest(v_picked) p where p.visit = any(v_taken) and a.id = p.address_id;
   if v_rows is not null then perform count_up(deltas(p_slot, v_rows, 0, -1, 1, 0, 0, 0)); end if;
 
   return query
     with taken as materialized (
-      select r.visit, json_agg(json_build_array(r.id, u.url, r.depth, r.chain, r.attempt) order by r.n) as urls
-        from unnest(v_rows, v_of) with ordinality r(id, crawl_id, host_id, depth, chain, parent, attempt, crashes, retry_at, visit, n)
-        join urls u on u.id = r.id
+      select r.visit, json_agg(url_json(r.id, u.url, r.depth, r.chain, r.attempt, r.pass, k.etag, k.last_modified) order by r.n) as urls
+        from unnest(v_rows, v_of) with ordinality
+               r(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at, visit, n)
+        join urls u on u.crawl_id = r.crawl_id and u.id = r.id
+        left join lateral (select c.etag, c.last_modified from catalog c
+                            where c.crawl_id = r.crawl_id and c.id = r.id and c.pass < r.pass and r.pass > 1
+                            order by c.pass desc limit 1) k on true
        group by r.visit)
-    select p.crawl_id, p.host_id, h.key, p.visit, p.delay_ms, p.width, h.robots_access, h.robots_digest, p.asking_host_id, p.hop, p.hop_url, t.urls
+    select p.crawl_id, p.host_id, h.key, p.visit, case p.fate when 'hop' then 'robots' else p.fate end, p.delay_ms, p.width, a.prefix::text,
+           h.robots_access, h.robots_digest, p.asking_host_id, p.hop, p.hop_url, t.urls
       from unnest(v_picked) p join hosts h on h.id = p.host_id left join taken t on t.visit = p.visit
+      left join addresses a on a.id = p.address_id
      where p.visit = any(v_taken);
 end $$;
 --> statement-breakpoint
--- More URLs under the lease of an open pages visit. Locks: 7001 (waits: the budget must not be read beside a claim), hosts, pending, counters.
+-- A URL as claim hands it out; validators only where there are some.
+create function url_json(p_id bigint, p_url text, p_depth int, p_chain int, p_attempt int, p_pass int, p_etag text, p_modified text) returns json
+language sql immutable as $$
+  select case when p_etag is null and p_modified is null then json_build_array(p_id, p_url, p_depth, p_chain, p_attempt, p_pass)
+              else json_build_array(p_id, p_url, p_depth, p_chain, p_attempt, p_pass, p_etag, p_modified) end
+$$;
+--> statement-breakpoint
+-- More URLs under the lease of an open pages visit. Locks: 7001 (waits: the budget must not be read beside a claim), hosts, pending, queues,
+-- counters.
 create function refill(p_slot int, p_visit uuid, p_limit int) returns table (urls json)
 language plpgsql volatile
 set search_path = frontier set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
@@ -147,7 +208,7 @@ set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
-  v_host int; v_crawl int; v_until timestamptz; v_room bigint; v_level int; v_ids bigint[];
+  v_host int; v_crawl int; v_until timestamptz; v_room bigint; v_max_rank int; v_rows work[];
 begin
   select host_id, crawl_id into v_host, v_crawl from visits where id = p_visit and kind = 'pages';
   if not found then return; end if;
@@ -158,22 +219,30 @@ begin
   if not found then return; end if;
   -- A suspect's visit stays alone.
   if exists (select from leases where visit = p_visit and crashes > 0) then return; end if;
-  select least(p_limit, coalesce(c.max_pages - sum(k.done + k.leased), p_limit)), case when c.by_level then c.level::int else 32767 end
-    into v_room, v_level
+  select least(p_limit, coalesce(c.max_pages - sum(k.done + k.leased), p_limit),
+               case when c.by_host then (select c.host_pages - q.done - q.leased from queues q where q.host_id = v_host and q.crawl_id = v_crawl) end),
+         c.max_rank
+    into v_room, v_max_rank
     from crawls c join crawl_counts k on k.crawl_id = c.id where c.id = v_crawl and c.state = 'running' group by c.id;
   if v_room is null or v_room <= 0 then return; end if;
   with fit as (
-    select * from (select id from pending where host_id = v_host and crawl_id = v_crawl and retry_at is null and depth <= v_level
-                    order by depth, id limit v_room for update skip locked) a),
+    select * from (select id from pending where crawl_id = v_crawl and host_id = v_host and retry_at is null and rank <= v_max_rank
+                    order by rank, id limit v_room for update skip locked) a),
   gone as (
-    delete from pending p using fit where p.id = fit.id
-    returning p.id, p.crawl_id, p.host_id, p.depth, p.chain, p.parent, p.attempt, p.crashes),
-  put as (insert into leases select *, p_visit, v_until from gone returning id)
-  select array_agg(id) into v_ids from put;
-  if v_ids is null then return; end if;
-  perform count_up((select array_agg(row(v_crawl, depth, p_slot, 0, -n, n, 0, 0, 0, 0)::crawl_counts)
-    from (select depth, count(*) as n from leases where id = any(v_ids) group by depth) g));
+    delete from pending p using fit where p.id = fit.id and p.crawl_id = v_crawl returning p.*),
+  put as (
+    insert into leases (id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, visit, until)
+    select id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, p_visit, v_until from gone)
+  select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, null)::work order by rank, id)
+    into v_rows from gone;
+  if v_rows is null then return; end if;
+  perform enqueue(null, null, null, null, host_deltas(v_rows, 1, 0));
+  perform count_up(deltas(p_slot, v_rows, 0, -1, 1, 0, 0, 0));
   return query
-    select json_agg(json_build_array(l.id, u.url, l.depth, l.chain, l.attempt) order by l.depth, l.id)
-      from leases l join urls u on u.id = l.id where l.id = any(v_ids);
+    select json_agg(url_json(r.id, u.url, r.depth, r.chain, r.attempt, r.pass, k.etag, k.last_modified) order by r.n)
+      from unnest(v_rows) with ordinality r(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at, n)
+      join urls u on u.crawl_id = r.crawl_id and u.id = r.id
+      left join lateral (select c.etag, c.last_modified from catalog c
+                          where c.crawl_id = r.crawl_id and c.id = r.id and c.pass < r.pass and r.pass > 1
+                          order by c.pass desc limit 1) k on true;
 end $$;

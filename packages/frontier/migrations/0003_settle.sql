@@ -1,45 +1,53 @@
 -- Settle: what became of URLs, the links of their pages, the ends of visits and robots.txt, in one commit. Also seeding: links without a page.
 set local search_path = frontier;
 --> statement-breakpoint
--- Admits what is new. Returns the new URLs as pending rows; lowers queued ones to a shorter path (p_candidates is unique by crawl, fp).
+-- Admits what is new. Returns the new URLs; a queued one takes a shorter path and a higher priority (p_candidates is unique by crawl, fp).
 -- Locks: urls (one sorted insert), then only if something is lowered 7002 of the crawl, pending SKIP LOCKED: whoever else holds the row
 -- takes the URL out of the queue, except another lowering, which 7002 excludes.
-create function admit(p_slot int, p_candidates candidate[], out fresh pending[], out lowered pending[], out changes crawl_counts[])
+create function admit(p_slot int, p_candidates candidate[], out fresh work[], out lowered work[], out changes crawl_counts[])
 language plpgsql volatile as $$
 #variable_conflict use_column
 declare
-  v_new candidate[]; v_known pending[]; v_ids bigint[]; v_inserted int;
+  v_new candidate[]; v_known work[]; v_ids bigint[]; v_inserted int;
 begin
-  select array_agg(row(x.crawl_id, x.fp, x.url, x.host_id, x.depth, x.chain, x.parent)::candidate order by x.crawl_id, x.fp) filter (where u.id is null),
-         array_agg(row(u.id, x.crawl_id, u.host_id, x.depth, x.chain, x.parent, 1, 0, null)::pending) filter (where u.id is not null)
+  select array_agg(x::candidate order by x.crawl_id, x.fp) filter (where u.id is null),
+         array_agg(row(u.id, x.crawl_id, u.host_id, 0, x.depth, x.chain, x.priority, x.parent, 1, 0, null)::work) filter (where u.id is not null)
     into v_new, v_known
     from unnest(p_candidates) x left join urls u on u.crawl_id = x.crawl_id and u.fp = x.fp;
 
   if v_new is not null then
     with ins as (
-      insert into urls (fp, parent, crawl_id, host_id, depth, chain, url)
-      select fp, parent, crawl_id, host_id, depth, chain, url from unnest(v_new) order by crawl_id, fp
+      insert into urls (fp, parent, crawl_id, host_id, depth, chain, priority, url)
+      select fp, parent, crawl_id, host_id, depth, chain, priority, url from unnest(v_new) order by crawl_id, fp
       on conflict do nothing
-      returning id, crawl_id, host_id, depth, chain, parent)
-    select array_agg(row(id, crawl_id, host_id, depth, chain, parent, 1, 0, null)::pending order by id), count(*) into fresh, v_inserted from ins;
+      returning id, crawl_id, host_id, depth, chain, priority, parent)
+    select array_agg(row(i.id, i.crawl_id, i.host_id, c.pass, i.depth, i.chain, i.priority, i.parent, 1, 0, null)::work order by i.id), count(*)
+      into fresh, v_inserted from ins i join crawls c on c.id = i.crawl_id;
     if v_inserted < cardinality(v_new) then
       -- Another call admitted some between the two statements; its arrival may be the longer one.
       v_known := v_known || array(
-        select row(u.id, x.crawl_id, u.host_id, x.depth, x.chain, x.parent, 1, 0, null)::pending
+        select row(u.id, x.crawl_id, u.host_id, 0, x.depth, x.chain, x.priority, x.parent, 1, 0, null)::work
           from unnest(v_new) x join urls u on u.crawl_id = x.crawl_id and u.fp = x.fp);
     end if;
   end if;
 
-  v_ids := array(select x.id from unnest(v_known) x join pending p on p.id = x.id where (x.depth, x.chain) < (p.depth, p.chain) order by x.id);
+  v_ids := array(select x.id from unnest(v_known) x join pending p on p.crawl_id = x.crawl_id and p.id = x.id
+                  where (x.depth, x.chain) < (p.depth, p.chain) or x.priority > p.priority order by x.id);
   if cardinality(v_ids) > 0 then
-    perform pg_advisory_xact_lock(7002, crawl_id) from (select distinct crawl_id from unnest(v_known) where id = any(v_ids) order by 1) c;
-    v_ids := array(select id from pending where id = any(v_ids) order by id for update skip locked);
+    select array_agg(x::work) into v_known from unnest(v_known) x where x.id = any(v_ids);
+    perform pg_advisory_xact_lock(7002, crawl_id) from (select distinct crawl_id from unnest(v_known) order by 1) c;
+    v_ids := array(select p.id from unnest(v_known) x join pending p on p.crawl_id = x.crawl_id and p.id = x.id
+                    order by p.id for update of p skip locked);
     with low as (
-      update pending p set depth = x.depth, chain = x.chain, parent = x.parent
-        from unnest(v_known) x, pending old
-       where p.id = any(v_ids) and x.id = p.id and old.id = p.id and (x.depth, x.chain) < (p.depth, p.chain)
-      returning p.id, p.crawl_id, p.host_id, p.depth, p.chain, p.parent, p.attempt, p.crashes, p.retry_at, old.depth as was)
-    select array_agg(row(id, crawl_id, host_id, depth, chain, parent, attempt, crashes, retry_at)::pending),
+      update pending p set
+          depth = case when s.shorter then x.depth else p.depth end, chain = case when s.shorter then x.chain else p.chain end,
+          parent = case when s.shorter then x.parent else p.parent end, priority = greatest(x.priority, p.priority),
+          rank = rank_of(c.by_level, least(x.depth, p.depth), greatest(x.priority, p.priority))
+        from unnest(v_known) x join pending old on old.crawl_id = x.crawl_id and old.id = x.id join crawls c on c.id = x.crawl_id
+        cross join lateral (select (x.depth, x.chain) < (old.depth, old.chain) as shorter) s
+       where p.crawl_id = x.crawl_id and p.id = x.id and x.id = any(v_ids) and (s.shorter or x.priority > old.priority)
+      returning p.*, old.depth as was)
+    select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at)::work),
            array_agg(row(crawl_id, was, p_slot, -1, -1, 0, 0, 0, 0, 0)::crawl_counts)
            || array_agg(row(crawl_id, depth, p_slot, 1, 1, 0, 0, 0, 0, 0)::crawl_counts)
       into lowered, changes from low;
@@ -48,17 +56,17 @@ end $$;
 --> statement-breakpoint
 -- URLs that a crashed or expired visit gives back: the first crash makes a suspect, which is then claimed alone; the third crash alone
 -- ends it as failed. Returns the rows to queue again.
-create function fail_crashed(p_slot int, p_rows pending[], out kept pending[], out changes crawl_counts[])
+create function fail_crashed(p_slot int, p_rows work[], out kept work[], out changes crawl_counts[])
 language plpgsql volatile as $$
 #variable_conflict use_column
 declare
-  v_failed pending[];
+  v_failed work[];
 begin
-  select array_agg(r::pending) filter (where r.crashes <= 3), array_agg(r::pending) filter (where r.crashes > 3)
+  select array_agg(r::work) filter (where r.crashes <= 3), array_agg(r::work) filter (where r.crashes > 3)
     into kept, v_failed from unnest(p_rows) r;
   if v_failed is not null then
-    insert into failures (id, crawl_id, parent, depth, attempt, code, detail, at)
-    select id, crawl_id, parent, depth, attempt, 'crashed', 'its visit was lost three times in which it was alone', clock_timestamp()
+    insert into failures (id, crawl_id, host_id, pass, parent, depth, attempt, code, detail, at)
+    select id, crawl_id, host_id, pass, parent, depth, attempt, 'crashed', 'its visit was lost three times in which it was alone', clock_timestamp()
       from unnest(v_failed) order by id;
   end if;
   changes := '{}'::crawl_counts[] || deltas(p_slot, kept, 0, 1, -1, 0, 0, 0) || deltas(p_slot, v_failed, 0, 0, -1, 0, 1, 0);
@@ -71,7 +79,7 @@ language sql immutable as $$
 $$;
 --> statement-breakpoint
 -- Counts visits without a usable answer. `unreachable` is judged by its own run of them, `refusing` by all, so that a host which alternates
--- is given up too. robots.txt that cannot be had is trouble of the host that asked, whichever host the redirects led to.
+-- is given up too. 429 and 503 have a count of their own, which only half an hour without one forgets. robots.txt that cannot be had is trouble of the host that asked, whichever host the redirects led to.
 -- The caller holds the hosts' row locks. Returns the hosts in trouble.
 create function note_trouble(p_ends visit_end[], p_robots robots_result[], p_now timestamptz) returns int[]
 language plpgsql volatile as $$
@@ -80,19 +88,22 @@ declare
   v_troubled int[];
 begin
   with said as (
-    select host_id, trouble_kind as kind, trouble_code as code, answered from unnest(p_ends)
+    select host_id, trouble_kind as kind, trouble_code as code, answered, throttled from unnest(p_ends)
     union all
     select r.asking_host_id, case when r.kind = 'unreachable' then r.trouble_kind end, case when r.kind = 'unreachable' then r.trouble_code end,
-           r.kind <> 'unreachable'
+           r.kind <> 'unreachable', null
       from unnest(p_robots) r join hosts h on h.id = r.asking_host_id
      where r.kind <> 'hop' and (r.kind <> 'unreachable' or h.robots_retry_at is not null)),
   one as (
-    select host_id, max(kind) as kind, max(code) as code, bool_or(answered) as answered from said group by host_id),
+    select host_id, max(kind) as kind, max(code) as code, bool_or(answered) as answered, bool_or(throttled) as throttled from said group by host_id),
   changed as (
     update hosts h set
         trouble_kind = coalesce(o.kind, case when not o.answered then h.trouble_kind end),
         trouble_code = coalesce(o.code, case when not o.answered then h.trouble_code end),
         trouble_count = case when o.answered then 0 else h.trouble_count end + (o.kind is not null)::int,
+        throttle_count = case when not coalesce(o.throttled, false) then h.throttle_count
+                              when h.throttled_at > p_now - interval '30 min' then h.throttle_count + 1 else 1 end,
+        throttled_at = case when o.throttled then p_now else h.throttled_at end,
         trouble_since = coalesce(case when not o.answered then h.trouble_since end, case when o.kind is not null then p_now end),
         unreachable_count = case when o.answered or o.kind = 'refusing' then 0 else h.unreachable_count end
                             + coalesce(o.kind = 'unreachable', false)::int,
@@ -104,15 +115,24 @@ begin
   return v_troubled;
 end $$;
 --> statement-breakpoint
+-- The time until a later pass asks for a URL again: shorter when it changed, longer when it did not; both within bounds.
+create function revisit_ms(p_recrawl jsonb, p_before bigint, p_changed boolean) returns bigint
+language sql immutable as $$
+  select case when p_changed is null then (p_recrawl ->> 'firstIntervalMs')::bigint
+              when p_changed then greatest((p_recrawl ->> 'minIntervalMs')::bigint, p_before / 2)
+              else least((p_recrawl ->> 'maxIntervalMs')::bigint, p_before * 3 / 2) end
+$$;
+--> statement-breakpoint
 -- Arguments are parallel arrays: p_* one entry per settled URL (p_answers aligned, null unless done), c_* one per link; c_of names the URL
--- whose page held it (1-based; 0: a seed), c_key its host in p_keys. p_seeded: the crawl whose row is locked against completion.
+-- whose page held it (1-based; 0: a seed), c_key its host in p_keys. p_crawls: the crawl of each settled URL. p_seeded: the crawl whose row is
+-- locked against completion.
 -- Locks: crawl FOR SHARE (seeding), leases, pending (late successes), host keys, urls, 7002, hosts NO KEY UPDATE (ends), visits,
 -- hosts KEY SHARE, queues, counters.
 create function settle(
   p_slot int, p_seeded int,
-  p_ids bigint[], p_visits uuid[], p_fates text[], p_after_ms bigint[], p_codes text[], p_details text[], p_answers jsonb,
-  c_of int[], c_crawls int[], c_fps uuid[], c_urls text[], c_key int[], c_depths int[], c_chains int[], c_parents bigint[], p_keys text[],
-  p_ends jsonb, p_robots jsonb)
+  p_ids bigint[], p_crawls int[], p_visits uuid[], p_passes int[], p_fates text[], p_after_ms bigint[], p_codes text[], p_details text[], p_answers jsonb,
+  c_of int[], c_crawls int[], c_fps uuid[], c_urls text[], c_key int[], c_depths int[], c_chains int[], c_priorities int[], c_parents bigint[],
+  p_keys text[], p_ends jsonb, p_robots jsonb)
 returns table (admitted int, known int, refused int)
 language plpgsql volatile
 set search_path = frontier set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
@@ -123,12 +143,12 @@ declare
   v_now timestamptz;
   v_state text;
   v_ends visit_end[]; v_given int := 0; v_robots robots_result[]; v_answering robots_result[]; v_end_visits uuid[];
-  v_left pending[]; v_left_of int[]; v_late pending[]; v_late_of int[]; v_late_ids bigint[]; v_bounded bigint[];
-  v_done pending[]; v_done_of int[]; v_rows pending[]; v_requeue pending[]; v_fresh pending[]; v_lowered pending[];
-  v_hops pending[]; v_wake pending[];
+  v_left work[]; v_left_of int[]; v_late work[]; v_late_of int[]; v_late_ids bigint[]; v_late_crawls int[]; v_bounded bigint[];
+  v_done work[]; v_done_of int[]; v_rows work[]; v_requeue work[]; v_fresh work[]; v_lowered work[]; v_returned work[];
+  v_hops work[]; v_wake work[];
   v_host_ids int[]; v_candidates candidate[];
   v_ended int[]; v_asking int[]; v_troubled int[];
-  v_changes crawl_counts[] := '{}';
+  v_changes crawl_counts[] := '{}'; v_counts host_count[] := '{}';
 begin
   if p_seeded is not null then
     select state into v_state from crawls where id = p_seeded for share;
@@ -150,91 +170,123 @@ begin
   end if;
 
   if cardinality(p_ids) > 0 then
-    -- 2. The gate: a URL leaves its lease once. A success counts whoever brings it, everything else only from the current lease.
+    -- 2. The gate: a URL leaves its lease once. A success counts whoever brings it, everything else only from the current lease, and
+    -- nothing of another pass.
     with pick as (
       select distinct on (l.id) l.id, o.n
-        from unnest(p_ids, p_visits, p_fates) with ordinality o(id, visit, fate, n) join leases l on l.id = o.id
+        from unnest(p_ids, p_visits, p_passes, p_fates) with ordinality o(id, visit, pass, fate, n) join leases l on l.id = o.id and l.pass = o.pass
        where o.fate = 'done' or l.visit = o.visit
        order by l.id, (o.fate = 'done') desc, o.n),
     gone as (
-      delete from leases l using pick where l.id = pick.id
-      returning l.id, l.crawl_id, l.host_id, l.depth, l.chain, l.parent, l.attempt, l.crashes, pick.n)
-    select coalesce(array_agg(row(id, crawl_id, host_id, depth, chain, parent, attempt, crashes,
-                                  case when crashes > 0 then clock_timestamp() end)::pending order by n), '{}'),
+      delete from leases l using pick where l.id = pick.id returning l.*, pick.n)
+    select coalesce(array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes,
+                                  case when crashes > 0 then clock_timestamp() end)::work order by n), '{}'),
            coalesce(array_agg(n order by n), '{}')
       into v_left, v_left_of from gone;
+    v_counts := v_counts || host_deltas(v_left, -1, 0);
 
     -- 3. Late successes: the lease expired and the URL is queued again. With a page budget they need a reservation of their own.
-    v_late_ids := array(select distinct o.id from unnest(p_ids, p_fates) with ordinality o(id, fate, n)
-                         where o.fate = 'done' and o.id <> all(array(select id from unnest(v_left))));
+    select array_agg(id order by id), array_agg(crawl_id order by id) into v_late_ids, v_late_crawls
+      from (select distinct o.id, o.crawl_id from unnest(p_ids, p_crawls, p_fates) o(id, crawl_id, fate)
+             where o.fate = 'done' and o.id <> all(array(select id from unnest(v_left)))) o;
+    if v_late_ids is not null then
+      v_late_ids := array(select p.id from unnest(v_late_ids, v_late_crawls) o(id, crawl_id) join pending p on p.crawl_id = o.crawl_id and p.id = o.id
+                           order by p.id for update of p);
+    end if;
     if cardinality(v_late_ids) > 0 then
-      v_late_ids := array(select id from pending where id = any(v_late_ids) order by id for update);
-      v_bounded := array(select p.id from pending p join crawls c on c.id = p.crawl_id
-                          where p.id = any(v_late_ids) and c.max_pages is not null);
+      v_bounded := array(select o.id from unnest(p_ids, p_crawls) o(id, crawl_id) join crawls c on c.id = o.crawl_id
+                          where o.id = any(v_late_ids) and c.max_pages is not null);
       if cardinality(v_bounded) > 0 then
         v_late_ids := array(select id from unnest(v_late_ids) id where id <> all(v_bounded));
         if pg_try_advisory_xact_lock(7001) then
           v_late_ids := v_late_ids || array(
-            select x.id from (select p.id, p.crawl_id, row_number() over (partition by p.crawl_id order by p.id) as n
-                                from pending p where p.id = any(v_bounded)) x
+            select x.id from (select o.id, o.crawl_id, row_number() over (partition by o.crawl_id order by o.id) as n
+                                from (select distinct id, crawl_id from unnest(p_ids, p_crawls) o(id, crawl_id) where id = any(v_bounded)) o) x
              where x.n <= (select c.max_pages - (select sum(k.done + k.leased) from crawl_counts k where k.crawl_id = c.id)
                              from crawls c where c.id = x.crawl_id));
         end if;
       end if;
       with pick as (
-        select distinct on (o.id) o.id, o.n from unnest(p_ids, p_fates) with ordinality o(id, fate, n)
+        select distinct on (o.id) o.id, o.crawl_id, o.pass, o.n
+          from unnest(p_ids, p_crawls, p_passes, p_fates) with ordinality o(id, crawl_id, pass, fate, n)
          where o.fate = 'done' and o.id = any(v_late_ids) order by o.id, o.n),
       gone as (
-        delete from pending p using pick where p.id = pick.id
-        returning p.id, p.crawl_id, p.host_id, p.depth, p.chain, p.parent, p.attempt, p.crashes, p.retry_at, pick.n)
-      select array_agg(row(id, crawl_id, host_id, depth, chain, parent, attempt, crashes, retry_at)::pending order by n), array_agg(n order by n)
+        delete from pending p using pick where p.crawl_id = pick.crawl_id and p.id = pick.id and p.pass = pick.pass returning p.*, pick.n)
+      select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at)::work order by n),
+             array_agg(n order by n)
         into v_late, v_late_of from gone;
       v_changes := v_changes || deltas(p_slot, v_late, 0, -1, 0, 1, 0, 0);
     end if;
 
     -- 4. Fates.
-    select array_agg(row(id, crawl_id, host_id, depth, chain, parent, attempt, crashes, retry_at)::pending), array_agg(n) into v_done, v_done_of
-      from unnest(v_left, v_left_of) l(id, crawl_id, host_id, depth, chain, parent, attempt, crashes, retry_at, n) where p_fates[n] = 'done';
+    select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at)::work), array_agg(n)
+      into v_done, v_done_of
+      from unnest(v_left, v_left_of) l(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at, n)
+     where p_fates[n] = 'done';
     v_changes := v_changes || deltas(p_slot, v_done, 0, 0, -1, 1, 0, 0);
     v_done := v_done || v_late;
     v_done_of := v_done_of || v_late_of;
     if v_done is not null then
-      insert into catalog (id, crawl_id, parent, depth, chain, attempt, status, content_type, location, etag, last_modified, body_bytes, wire_bytes,
-                           digest, truncated, fetched_at, first_byte_ms, total_ms, links, links_dropped, noindex, nofollow, title, lang,
-                           canonical, encoding, parse_error)
-      select d.id, d.crawl_id, d.parent, d.depth, d.chain, d.attempt, a.status, a.content_type, a.location, a.etag, a.last_modified, a.body_bytes,
-             a.wire_bytes, decode(a.digest, 'hex'), a.truncated, a.fetched_at, a.first_byte_ms, a.total_ms, a.links, a.links_dropped, a.noindex,
-             a.nofollow, a.title, a.lang, a.canonical, a.encoding, a.parse_error
-        from unnest(v_done, v_done_of) d(id, crawl_id, host_id, depth, chain, parent, attempt, crashes, retry_at, n)
+      v_counts := v_counts || host_deltas(v_done, 0, 1);
+      insert into catalog (id, crawl_id, pass, parent, depth, chain, attempt, status, content_type, location, etag, last_modified, body_bytes,
+                           wire_bytes, digest, truncated, fetched_at, first_byte_ms, total_ms, links, links_dropped, noindex, nofollow, title,
+                           lang, canonical, encoding, parse_error, usage, body_pass, changed, revisit_ms, revisit_at)
+      -- 304: the page is what it was.
+      select d.id, d.crawl_id, d.pass, d.parent, d.depth, d.chain, d.attempt, a.status, case when m.same then k.content_type else a.content_type end,
+             a.location, case when m.same then coalesce(a.etag, k.etag) else a.etag end,
+             case when m.same then coalesce(a.last_modified, k.last_modified) else a.last_modified end, a.body_bytes, a.wire_bytes,
+             case when m.same then k.digest else decode(a.digest, 'hex') end, case when m.same then k.truncated else a.truncated end, a.fetched_at,
+             a.first_byte_ms, a.total_ms, case when m.same then k.links else a.links end,
+             case when m.same then k.links_dropped else a.links_dropped end, case when m.same then k.noindex else a.noindex end,
+             case when m.same then k.nofollow else a.nofollow end, case when m.same then k.title else a.title end,
+             case when m.same then k.lang else a.lang end, case when m.same then k.canonical else a.canonical end,
+             case when m.same then k.encoding else a.encoding end, case when m.same then k.parse_error else a.parse_error end, a.usage,
+             case when m.same then k.body_pass else d.pass end, m.changed, v.ms, clock_timestamp() + v.ms * interval '1 ms'
+        from unnest(v_done, v_done_of) d(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at, n)
+        join crawls c on c.id = d.crawl_id
         cross join lateral jsonb_to_record(p_answers -> (d.n - 1)) a(
           status smallint, content_type text, location text, etag text, last_modified text, body_bytes bigint, wire_bytes bigint, digest text,
           truncated text, fetched_at timestamptz, first_byte_ms int, total_ms int, links int, links_dropped int, noindex boolean,
-          nofollow boolean, title text, lang text, canonical text, encoding text, parse_error text)
+          nofollow boolean, title text, lang text, canonical text, encoding text, parse_error text, usage text)
+        left join lateral (
+          select * from catalog o where o.crawl_id = d.crawl_id and o.id = d.id and o.pass < d.pass and d.pass > 1
+           order by o.pass desc limit 1) k on true
+        cross join lateral (select a.status = 304 and k.id is not null as same,
+                                   case when k.id is not null then a.status <> 304 and (a.status <> k.status and k.status <> 304
+                                     or decode(a.digest, 'hex') is distinct from k.digest) end as changed) m
+        cross join lateral (select revisit_ms(c.config -> 'recrawl', k.revisit_ms, m.changed) as ms) v
        order by d.id;
       v_changes := v_changes || (
         select array_agg(row(crawl_id, depth, p_slot, 0, 0, 0, 0, 0, 0, coalesce((p_answers -> (n - 1) ->> 'body_bytes')::bigint, 0))::crawl_counts)
-          from unnest(v_done, v_done_of) d(id, crawl_id, host_id, depth, chain, parent, attempt, crashes, retry_at, n));
+          from unnest(v_done, v_done_of) d(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at, n));
+      v_counts := v_counts || (
+        select array_agg(row(host_id, crawl_id, 0, 0, coalesce((p_answers -> (n - 1) ->> 'body_bytes')::bigint, 0), 0)::host_count)
+          from unnest(v_done, v_done_of) d(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at, n));
     end if;
     with put as (
-      insert into failures (id, crawl_id, parent, depth, attempt, code, detail, at)
-      select id, crawl_id, parent, depth, attempt, p_codes[n], p_details[n], clock_timestamp()
-        from unnest(v_left, v_left_of) l(id, crawl_id, host_id, depth, chain, parent, attempt, crashes, retry_at, n)
+      insert into failures (id, crawl_id, host_id, pass, parent, depth, attempt, code, detail, at)
+      select id, crawl_id, host_id, pass, parent, depth, attempt, p_codes[n], p_details[n], clock_timestamp()
+        from unnest(v_left, v_left_of) l(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at, n)
        where p_fates[n] = 'failed' order by id
-      returning id, crawl_id, depth)
-    select array_agg(row(id, crawl_id, 0, depth, 0, null, 0, 0, null)::pending) into v_rows from put;
+      returning id, crawl_id, host_id, depth)
+    select array_agg(row(id, crawl_id, host_id, 0, depth, 0, 0, null, 0, 0, null)::work) into v_rows from put;
     v_changes := v_changes || deltas(p_slot, v_rows, 0, 0, -1, 0, 1, 0);
     with put as (
-      insert into exclusions (id, crawl_id, parent, depth, rule, detail, at)
-      select id, crawl_id, parent, depth, p_codes[n], p_details[n], clock_timestamp()
-        from unnest(v_left, v_left_of) l(id, crawl_id, host_id, depth, chain, parent, attempt, crashes, retry_at, n)
+      insert into exclusions (id, crawl_id, host_id, pass, parent, depth, rule, detail, at)
+      select id, crawl_id, host_id, pass, parent, depth, p_codes[n], p_details[n], clock_timestamp()
+        from unnest(v_left, v_left_of) l(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at, n)
        where p_fates[n] = 'excluded' order by id
-      returning id, crawl_id, depth)
-    select array_agg(row(id, crawl_id, 0, depth, 0, null, 0, 0, null)::pending) into v_rows from put;
+      returning id, crawl_id, host_id, depth)
+    select array_agg(row(id, crawl_id, host_id, 0, depth, 0, 0, null, 0, 0, null)::work) into v_rows from put;
     v_changes := v_changes || deltas(p_slot, v_rows, 0, 0, -1, 0, 0, 1);
-    select array_agg(row(id, crawl_id, host_id, depth, chain, parent, attempt + (p_fates[n] = 'retry')::int, crashes,
-                         case when p_fates[n] = 'retry' then clock_timestamp() + p_after_ms[n] * interval '1 ms' else retry_at end)::pending)
+    insert into retries (id, crawl_id, pass, attempt, code, at)
+    select id, crawl_id, pass, attempt, p_codes[n], clock_timestamp()
+      from unnest(v_left, v_left_of) l(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at, n)
+     where p_fates[n] = 'retry';
+    select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt + (p_fates[n] = 'retry')::int, crashes,
+                         case when p_fates[n] = 'retry' then clock_timestamp() + p_after_ms[n] * interval '1 ms' else retry_at end)::work)
       into v_requeue
-      from unnest(v_left, v_left_of) l(id, crawl_id, host_id, depth, chain, parent, attempt, crashes, retry_at, n)
+      from unnest(v_left, v_left_of) l(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at, n)
      where p_fates[n] in ('retry', 'release');
     v_changes := v_changes || deltas(p_slot, v_requeue, 0, 1, -1, 0, 0, 0);
   end if;
@@ -247,11 +299,12 @@ begin
   end if;
   admitted := 0; known := 0;
   if cardinality(c_of) > 0 then
-    select array_agg(row(crawl_id, fp, url, v_host_ids[key], depth, chain, parent)::candidate) into v_candidates
+    select array_agg(row(crawl_id, fp, url, v_host_ids[key], depth, chain, priority, parent)::candidate) into v_candidates
       from (select distinct on (crawl_id, fp) *
-              from unnest(c_of, c_crawls, c_fps, c_urls, c_key, c_depths, c_chains, c_parents) c(page, crawl_id, fp, url, key, depth, chain, parent)
+              from unnest(c_of, c_crawls, c_fps, c_urls, c_key, c_depths, c_chains, c_priorities, c_parents)
+                     c(page, crawl_id, fp, url, key, depth, chain, priority, parent)
              where page = 0 or page = any(v_done_of)
-             order by crawl_id, fp, depth, chain, parent) x;
+             order by crawl_id, fp, depth, chain, priority desc, parent) x;
     if v_candidates is not null then
       select fresh, lowered, v_changes || changes into v_fresh, v_lowered, v_changes from admit(p_slot, v_candidates);
       v_changes := v_changes || deltas(p_slot, v_fresh, 1, 1, 0, 0, 0, 0);
@@ -273,9 +326,12 @@ begin
     with gone as (
       delete from leases l using unnest(v_ends) e
        where l.visit = e.visit and (e.ending in ('abandoned', 'released') or l.id = any(e.unfetched))
-      returning l.id, l.crawl_id, l.host_id, l.depth, l.chain, l.parent, l.attempt, l.crashes + (e.ending = 'abandoned')::int as crashes)
-    select array_agg(row(id, crawl_id, host_id, depth, chain, parent, attempt, crashes, case when crashes > 0 then v_now end)::pending)
+      returning l.*, l.crashes + (e.ending = 'abandoned')::int as crashed)
+    select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashed, case when crashed > 0 then v_now end)::work)
       into v_rows from gone;
+    v_counts := v_counts || host_deltas(v_rows, -1, 0) || (
+      select array_agg(row(v.host_id, v.crawl_id, 0, 0, 0, extract(epoch from v_now - v.began_at) * 1000)::host_count)
+        from unnest(v_ends) e join visits v on v.host_id = e.host_id and v.id = e.visit where e.ending <> 'released');
     select kept, v_changes || changes into v_rows, v_changes from fail_crashed(p_slot, v_rows);
     v_requeue := v_requeue || v_rows;
     update leases l set until = v_now + e.page_lease_ms * interval '1 ms' from unnest(v_ends) e where l.visit = e.visit;
@@ -284,7 +340,12 @@ begin
      where e.ending = 'released' and r.visit = e.visit;
 
     -- 7. What the visit taught about its host.
+    insert into addresses (prefix)
+    select distinct e.address_group::cidr from unnest(v_ends) e
+     where e.address_group is not null and not exists (select from addresses a where a.prefix = e.address_group::cidr) order by 1
+    on conflict do nothing;
     update hosts h set
+        address_id = coalesce((select a.id from addresses a where a.prefix = e.address_group::cidr), h.address_id),
         visit = null, lease_until = '-infinity',
         next_at = v_now + greatest(e.next_in_ms, case when e.ending <> 'released' then h.crawl_delay_ms end) * interval '1 ms',
         mean_exchange_ms = case when e.mean_ms is null then h.mean_exchange_ms when h.mean_exchange_ms is null then e.mean_ms
@@ -300,7 +361,7 @@ begin
                coalesce(r.base_ms, 300000), coalesce(r.max_ms, 3600000), coalesce(r.jitter, 1), coalesce(r.floor_ms, 0))::robots_result)
         into v_answering
         from (select r.*, r.kind = 'hop' and exists (
-                select from hosts t join queues q on q.host_id = t.id and q.crawl_id = r.crawl_id and q.given_up is not null
+                select from hosts t join queues q on q.host_id = t.id and q.crawl_id = r.crawl_id and q.closed is not null
                  where t.key = r.hop_key) as dead
                 from unnest(v_robots) r where r.visit = any(v_end_visits)) r;
       insert into robots_texts (digest, body)
@@ -325,13 +386,14 @@ begin
         from unnest(v_answering) r join hosts t on t.key = r.hop_key where r.kind = 'hop' order by r.asking_host_id
       on conflict (asking_host_id) do update set host_id = excluded.host_id, crawl_id = excluded.crawl_id, hop = excluded.hop,
         url = excluded.url, visit = null, expires_at = excluded.expires_at;
-      select array_agg(row(0, r.crawl_id, t.id, 0, 0, null, 1, 0, null)::pending) into v_hops
+      select array_agg(row(0, r.crawl_id, t.id, 0, 0, 0, 0, null, 1, 0, null)::work) into v_hops
         from unnest(v_answering) r join hosts t on t.key = r.hop_key where r.kind = 'hop';
       v_asking := array(select asking_host_id from unnest(v_answering) where kind <> 'hop' and asking_host_id <> all(v_ended));
     end if;
     v_troubled := note_trouble(v_ends, v_answering, v_now);
     -- Back-off by the count that the visit just raised: doubling, and never before a stated Retry-After.
-    update hosts h set next_at = greatest(h.next_at, v_now + back_off(h.trouble_count, e.base_ms, e.max_ms, e.jitter, e.floor_ms))
+    update hosts h set next_at = greatest(h.next_at,
+        v_now + back_off(case when e.throttled then h.throttle_count else h.trouble_count end, e.base_ms, e.max_ms, e.jitter, e.floor_ms))
       from unnest(v_ends) e where h.id = e.host_id and e.trouble_kind is not null;
     -- robots.txt is asked for again by the same rule; until then the last good copy holds, or nothing of the host is claimed.
     update hosts h set
@@ -344,14 +406,15 @@ begin
 
   -- 9. The one enqueue; then the queues of hosts that were freed, under the locks it took.
   v_wake := v_lowered || v_hops;
-  perform enqueue(v_requeue || v_fresh, array(select host_id from unnest(v_wake)), array(select crawl_id from unnest(v_wake)), v_ended || v_asking);
+  perform enqueue(v_requeue || v_fresh, array(select host_id from unnest(v_wake)), array(select crawl_id from unnest(v_wake)), v_ended || v_asking,
+                  v_counts);
   if v_ended is not null then
     update queues q set due_at = greatest(h.next_at, h.robots_retry_at)
-      from hosts h where h.id = q.host_id and q.host_id = any(v_ended || v_asking) and not q.asleep and q.given_up is null;
-    -- 10. Give-up, by each crawl's own numbers: tries and time. giveUpStep fails what is queued.
-    update queues q set given_up = h.trouble_code, due_at = v_now, asleep = false
+      from hosts h where h.id = q.host_id and q.host_id = any(v_ended || v_asking) and not q.asleep and q.closed is null;
+    -- 10. Give-up, by each crawl's own numbers: tries and time. close_step() fails what is queued.
+    update queues q set closed = 'given-up: ' || h.trouble_code, due_at = v_now, asleep = false
       from hosts h, crawls c
-     where q.host_id = any(v_troubled) and h.id = q.host_id and c.id = q.crawl_id and q.given_up is null and c.state = 'running'
+     where q.host_id = any(v_troubled) and h.id = q.host_id and c.id = q.crawl_id and q.closed is null and c.state = 'running'
        and case h.trouble_kind
              when 'unreachable' then h.unreachable_count >= (c.config #>> '{giveUp,unreachable,tries}')::int
                                  and v_now >= greatest(h.unreachable_since, q.joined_at) + (c.config #>> '{giveUp,unreachable,ms}')::bigint * interval '1 ms'

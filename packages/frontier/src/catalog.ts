@@ -28,6 +28,12 @@ export interface CatalogRow {
   readonly fetchedAt: string
   readonly firstByteMs: number
   readonly totalMs: number
+  /** The round of a recrawled crawl, from 1. */
+  readonly pass: number
+  /** Against the pass before; null in the first. */
+  readonly changed: boolean | null
+  /** What robots.txt and the answer say about the use of the page (Content-Usage); null: nothing. */
+  readonly usage: string | null
 }
 
 /** The last row read. */
@@ -42,11 +48,11 @@ select c.tx::text, c.seq::text, u.url, c.status, c.depth, p.url as referrer, c.c
        c.encoding, c.noindex, c.nofollow, c.parse_error as "parseError", c.body_bytes as "bodyBytes", c.wire_bytes as "wireBytes",
        encode(c.digest, 'hex') as digest, c.truncated, c.location, c.links, c.attempt,
        to_char(c.fetched_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "fetchedAt", c.first_byte_ms as "firstByteMs",
-       c.total_ms as "totalMs"
+       c.total_ms as "totalMs", c.pass, c.changed, c.usage
   from (select * from frontier.catalog
          where crawl_id = $1 and (tx, seq) > ($2::xid8, $3::bigint) and tx < pg_snapshot_xmin(pg_current_snapshot())
          order by tx, seq limit $4) c
-  join frontier.urls u on u.id = c.id left join frontier.urls p on p.id = c.parent
+  join frontier.urls u on u.crawl_id = $1 and u.id = c.id left join frontier.urls p on p.crawl_id = $1 and p.id = c.parent
  order by c.tx, c.seq`
 
 /** Rows after `cursor`, by (tx, seq). Cost: one index range; no snapshot outlives the call. */

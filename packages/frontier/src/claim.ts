@@ -13,10 +13,13 @@ export interface ClaimedVisit {
   readonly delayMs: number
   /** Requests in flight. */
   readonly width: number
+  /** The address group whose slot the visit holds; null: no limit by address, or it is not known yet. */
+  readonly addressGroup: string | null
   readonly work:
     | { readonly kind: 'pages'; readonly urls: readonly UrlRef[] }
     | { readonly kind: 'robots'; readonly url: CanonicalUrl; readonly askingHostId: number; readonly hop: number }
-  /** The rules that hold for pages; null for robots visits. `digest` is '' without a body. */
+    | { readonly kind: 'resolve' }
+  /** The rules that hold for pages; null for other visits. `digest` is '' without a body. */
   readonly robots: { readonly digest: string; readonly body: Uint8Array | null; readonly access: RobotsAccess } | null
 }
 
@@ -35,15 +38,26 @@ export interface ClaimOptions {
   readonly marginMs: number
 }
 
-type UrlTuple = [id: number, url: string, depth: number, chain: number, attempt: number]
+type UrlTuple = [
+  id: number,
+  url: string,
+  depth: number,
+  chain: number,
+  attempt: number,
+  pass: number,
+  etag?: string | null,
+  lastModified?: string | null,
+]
 
 interface ClaimRow {
   crawl_id: number
   host_id: number
   host_key: string
   visit: string
+  kind: 'pages' | 'robots' | 'resolve'
   delay_ms: number
   width: number
+  address_group: string | null
   robots_access: RobotsAccess | null
   robots_digest: string | null
   asking_host_id: number
@@ -79,14 +93,20 @@ function visitOf(row: ClaimRow, bodies: ReadonlyMap<string, Uint8Array>): Claime
     visitId: row.visit,
     delayMs: row.delay_ms,
     width: row.width,
-    work:
-      row.urls === null
-        ? { kind: 'robots', url: (row.hop_url ?? robotsUrlOf(hostKey)) as CanonicalUrl, askingHostId: row.asking_host_id, hop: row.hop }
-        : { kind: 'pages', urls: row.urls.map(urlRefOf) },
+    addressGroup: row.address_group,
+    work: workOf(row, hostKey),
     robots: row.urls === null ? null : { digest, body: bodies.get(digest) ?? null, access: row.robots_access ?? 'allow-all' },
   }
 }
 
-function urlRefOf([id, url, depth, chain, attempt]: UrlTuple): UrlRef {
-  return { id, url, depth, chain, attempt }
+function workOf(row: ClaimRow, hostKey: HostKey): ClaimedVisit['work'] {
+  if (row.kind === 'resolve') return { kind: 'resolve' }
+  if (row.kind === 'pages') return { kind: 'pages', urls: (row.urls ?? []).map(urlRefOf) }
+  return { kind: 'robots', url: (row.hop_url ?? robotsUrlOf(hostKey)) as CanonicalUrl, askingHostId: row.asking_host_id, hop: row.hop }
+}
+
+function urlRefOf([id, url, depth, chain, attempt, pass, etag, lastModified]: UrlTuple): UrlRef {
+  const ref = { id, url, depth, chain, attempt, pass }
+  if (etag === undefined && lastModified === undefined) return ref
+  return { ...ref, validators: { etag: etag ?? null, lastModified: lastModified ?? null } }
 }

@@ -1,10 +1,27 @@
 import { chunked, ResourceScope } from '@warren/async'
 import { type CrawlConfig, CrawlError, type CrawlState, type UrlRef } from '@warren/protocol'
+import type { HostKey } from '@warren/web'
 import { type CatalogCursor, type CatalogRow, readCatalog } from './catalog.ts'
 import { type ClaimedVisit, type ClaimOptions, claim, refill } from './claim.ts'
-import { addRoots, type Crawl, createCrawl, findCrawl, listCrawls, readRoots, setConfig, transition } from './crawls.ts'
+import {
+  addRoots,
+  type Crawl,
+  createCrawl,
+  type DuePass,
+  deleteCrawl,
+  findCrawl,
+  listCrawls,
+  outdatedCrawls,
+  readRoots,
+  type Step,
+  scheduledPasses,
+  setConfig,
+  setNextPass,
+  startPass,
+  transition,
+} from './crawls.ts'
 import { Database } from './database.ts'
-import type { CrawlEvent } from './life.ts'
+import { addRefusals, block, type Heartbeat, heartbeat, type Refusal, recalledVisits, revive, setPace, unblock } from './hosts.ts'
 import { codeVersion, databaseVersion, refuseNewer } from './migrate.ts'
 import {
   type Counts,
@@ -41,7 +58,7 @@ const SLOTS = 64
 const DEFAULT_MAX_CONNECTIONS = 6
 const EXPIRE_LIMIT = 500
 const PURGE_LIMIT = 1_000
-const GIVE_UP_LIMIT = 1_000
+const CLOSE_LIMIT = 1_000
 /** Steps of one crawl in one advance(), so that one that is being purged does not hold up the others. */
 const ADVANCE_STEPS = 10
 const SEED_BATCH = 1_000
@@ -107,8 +124,56 @@ export class Frontier implements AsyncDisposable {
     return setConfig(this.#db, crawlId, config)
   }
 
-  transition(crawlId: number, event: CrawlEvent): Promise<CrawlState> {
-    return transition(this.#db, crawlId, event)
+  transition(crawlId: number, event: Step, reason?: string): Promise<CrawlState> {
+    return transition(this.#db, crawlId, event, reason)
+  }
+
+  startPass(crawlId: number, options: { all: boolean }): Promise<number> {
+    return startPass(this.#db, crawlId, options)
+  }
+
+  scheduledPasses(): Promise<DuePass[]> {
+    return scheduledPasses(this.#db)
+  }
+
+  setNextPass(crawlId: number, before: Date | null, next: Date): Promise<boolean> {
+    return setNextPass(this.#db, crawlId, before, next)
+  }
+
+  deleteCrawl(crawlId: number): Promise<void> {
+    return deleteCrawl(this.#db, crawlId)
+  }
+
+  outdatedCrawls(): Promise<number[]> {
+    return outdatedCrawls(this.#db)
+  }
+
+  setPace(hostKey: HostKey, pace: { delayMs: number | null; width: number | null }): Promise<void> {
+    return setPace(this.#db, hostKey, pace)
+  }
+
+  block(hostKey: HostKey, reason: string): Promise<void> {
+    return block(this.#db, hostKey, reason)
+  }
+
+  unblock(hostKey: HostKey): Promise<number> {
+    return unblock(this.#db, this.#slot, hostKey)
+  }
+
+  revive(hostKey: HostKey): Promise<number | undefined> {
+    return revive(this.#db, this.#slot, hostKey)
+  }
+
+  recalledVisits(): Promise<string[]> {
+    return recalledVisits(this.#db)
+  }
+
+  addRefusals(refusals: readonly Refusal[]): Promise<void> {
+    return addRefusals(this.#db, refusals)
+  }
+
+  heartbeat(beat: Heartbeat): Promise<void> {
+    return heartbeat(this.#db, beat)
   }
 
   addRoots(crawlId: number, roots: readonly string[]): Promise<void> {
@@ -154,9 +219,9 @@ export class Frontier implements AsyncDisposable {
     return this.#number('expire', 'select frontier.expire($1, $2) as n', [this.#slot, EXPIRE_LIMIT])
   }
 
-  /** Fails at most 1 000 queued URLs of hosts that were given up; returns how many. */
-  async giveUpStep(): Promise<number> {
-    return this.#number('give-up', 'select frontier.give_up_step($1, $2) as n', [this.#slot, GIVE_UP_LIMIT])
+  /** Ends at most 1 000 queued URLs of hosts that were given up, blocked, or have spent their budget; returns how many. */
+  async closeStep(): Promise<number> {
+    return this.#number('close', 'select frontier.close_step($1, $2) as n', [this.#slot, CLOSE_LIMIT])
   }
 
   /** Moves every unfinished crawl along: its clock, budgets, level, purge and completion. Call it about once a second. */

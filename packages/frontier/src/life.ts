@@ -8,8 +8,8 @@ export const crawlLife = {
   paused: { resume: 'running', cancel: 'cancelling', fail: 'failed' },
   finishing: { cancel: 'cancelling', complete: 'completed', fail: 'failed' },
   cancelling: { complete: 'cancelled', fail: 'failed' },
-  completed: {},
-  cancelled: {},
+  completed: { recrawl: 'running' },
+  cancelled: { recrawl: 'running' },
   failed: {},
 } as const satisfies Record<CrawlState, Record<string, CrawlState>>
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { CrawlError } from '@warren/protocol'
+import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate as drizzleMigrate } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
@@ -32,6 +33,7 @@ export async function migrate(databaseUrl: string): Promise<{ from: number; to: 
     await client.query('select pg_advisory_lock($1)', [MIGRATE_LOCK]) // released with the connection
     const from = await databaseVersion((_name, text) => client.query(text))
     refuseNewer(from, to, where)
+    await refuseForeign(client, where)
     await drizzleMigrate(drizzle(client), { migrationsFolder: FOLDER, ...TABLE })
     return { from, to }
   } catch (error) {
@@ -39,6 +41,19 @@ export async function migrate(databaseUrl: string): Promise<{ from: number; to: 
   } finally {
     await client.end()
   }
+}
+
+/** A migration is never changed once it is released; those of versions before the first release were. */
+async function refuseForeign(client: pg.Client, where: string): Promise<void> {
+  const ours = readMigrationFiles({ migrationsFolder: FOLDER }).map(({ hash }) => hash)
+  const { rows: exists } = await client.query(`select to_regclass('frontier.migrations') is not null as it`)
+  if (exists[0]?.it !== true) return
+  const { rows } = await client.query<{ hash: string }>('select hash from frontier.migrations order by created_at')
+  if (rows.every(({ hash }, index) => hash === ours[index])) return
+  throw new CrawlError(
+    'ERR_SCHEMA_VERSION',
+    `Cannot migrate ${where}: its schema was made by a development version of Warren; use a new database or folder`,
+  )
 }
 
 /** Migrations the database has; 0 for an empty one. */

@@ -82,7 +82,13 @@ counted as (
 actual as (
   select 'queued' as what, depth, count(*) as n from frontier.pending where crawl_id = $1 group by depth
   union all select 'leased', depth, count(*) from frontier.leases where crawl_id = $1 group by depth
-  union all select 'done', depth, count(*) from frontier.catalog where crawl_id = $1 group by depth
+  -- The newest answer of a URL says that it is done, if it is nowhere else.
+  union all select 'done', depth, count(*) from (
+      select distinct on (id) id, depth from frontier.catalog where crawl_id = $1 order by id, pass desc) k
+     where not exists (select from frontier.pending p where p.crawl_id = $1 and p.id = k.id)
+       and not exists (select from frontier.leases l where l.id = k.id)
+       and not exists (select from frontier.failures f where f.crawl_id = $1 and f.id = k.id)
+       and not exists (select from frontier.exclusions e where e.crawl_id = $1 and e.id = k.id) group by depth
   union all select 'bytes', depth, sum(body_bytes) from frontier.catalog where crawl_id = $1 group by depth
   union all select 'failed', depth, count(*) from frontier.failures where crawl_id = $1 group by depth
   union all select 'excluded', depth, count(*) from frontier.exclusions where crawl_id = $1 group by depth
@@ -93,9 +99,11 @@ homeless as (
      and not exists (select from frontier.queues q where q.host_id = p.host_id and q.crawl_id = p.crawl_id)),
 stranded as (
   select count(*) as n from frontier.queues q join frontier.crawls c on c.id = q.crawl_id
-   where q.crawl_id = $1 and q.asleep and q.due_at = 'infinity' and q.given_up is null
-     and exists (select from frontier.pending p where p.host_id = q.host_id and p.crawl_id = q.crawl_id
-                    and (not c.by_level or p.depth <= c.level))),
+   where q.crawl_id = $1 and q.asleep and q.due_at = 'infinity' and q.closed is null
+     and exists (select from frontier.pending p where p.host_id = q.host_id and p.crawl_id = q.crawl_id and p.rank <= c.max_rank)),
+ranked as (
+  select count(*) as n from frontier.pending p join frontier.crawls c on c.id = p.crawl_id
+   where p.crawl_id = $1 and p.rank <> frontier.rank_of(c.by_level, p.depth, p.priority)),
 visiting as (
   select count(*) as n from frontier.hosts h full join frontier.visits v on v.host_id = h.id
    where (h.visit is not null or v.id is not null) and h.visit is distinct from v.id)
@@ -106,6 +114,7 @@ select a.what || coalesce(' at depth ' || a.depth, '') as what, coalesce(k.n, 0)
  where coalesce(a.n, 0) <> coalesce(k.n, 0)
 union all select 'queued without a queue', 0, n from homeless where n > 0
 union all select 'queues asleep over work', 0, n from stranded where n > 0
+union all select 'queued with another rank', 0, n from ranked where n > 0
 union all select 'hosts and visits disagree', 0, n from visiting where n > 0`
 
 /** Holds the counters of a crawl against its rows. Empty: they agree. Cost: counts every row of the crawl; for `doctor` and tests. */
@@ -131,7 +140,7 @@ select h.key as "hostKey", greatest(0, ceil(extract(epoch from q.due_at - clock_
             when q.asleep then 'retry'
             else 'delay' end as reason,
        coalesce(h.trouble_code, '') as detail
-  from (select * from frontier.queues where crawl_id = $1 and given_up is null and due_at < 'infinity' order by due_at limit $2) q
+  from (select * from frontier.queues where crawl_id = $1 and closed is null and due_at < 'infinity' order by due_at limit $2) q
   join frontier.hosts h on h.id = q.host_id
  order by q.due_at`
 

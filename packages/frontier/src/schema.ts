@@ -11,6 +11,7 @@ export const crawls = frontier.table('crawls', {
   state: text('state').$type<CrawlState>().notNull().default('created'),
   config: jsonb('config').$type<CrawlConfig>().notNull(),
   level: smallint('level').notNull().default(0),
+  pass: integer('pass').notNull().default(1),
   ranMs: bigint('ran_ms', { mode: 'number' }).notNull().default(0),
   tickedAt: time('ticked_at'),
   reason: text('reason'),
@@ -46,7 +47,8 @@ export const visits = frontier.table('visits', {
   crawlId: integer('crawl_id').notNull(),
   delayMs: integer('delay_ms').notNull(),
   until: time('until').notNull(),
-  kind: text('kind').$type<'pages' | 'robots'>().notNull(),
+  kind: text('kind').$type<'pages' | 'robots' | 'resolve'>().notNull(),
+  worker: text('worker'),
 })
 
 export const hosts = frontier.table('hosts', {
@@ -69,14 +71,18 @@ export const queues = frontier.table(
     crawlId: integer('crawl_id').notNull(),
     dueAt: time('due_at').notNull(),
     asleep: boolean('asleep').notNull(),
-    givenUp: text('given_up'),
+    closed: text('closed'),
   },
   (t) => [primaryKey({ columns: [t.hostId, t.crawlId] })],
 )
 
-export const failures = frontier.table('failures', {
-  id: bigint('id', { mode: 'number' }).primaryKey(),
-  crawlId: integer('crawl_id').notNull(),
-  code: text('code').notNull(),
-  detail: text('detail').notNull(),
-})
+export const failures = frontier.table(
+  'failures',
+  {
+    id: bigint('id', { mode: 'number' }).notNull(),
+    crawlId: integer('crawl_id').notNull(),
+    code: text('code').notNull(),
+    detail: text('detail').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.crawlId, t.id] })],
+)

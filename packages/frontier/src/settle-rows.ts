@@ -17,6 +17,7 @@ export class CandidateColumns {
   readonly #hostKeys: number[] = []
   readonly #depths: number[] = []
   readonly #chains: number[] = []
+  readonly #priorities: number[] = []
   readonly #parents: (number | null)[] = []
 
   /** Yields when the turn of the event loop is over. */
@@ -31,6 +32,7 @@ export class CandidateColumns {
       this.#hostKeys.push(this.key(candidate.hostKey))
       this.#depths.push(Math.min(candidate.depth, MAX_SMALLINT))
       this.#chains.push(Math.min(candidate.chain, MAX_SMALLINT))
+      this.#priorities.push(candidate.priority)
       this.#parents.push(candidate.parentId)
     }
   }
@@ -52,6 +54,7 @@ export class CandidateColumns {
       numberArray(this.#hostKeys),
       numberArray(this.#depths),
       numberArray(this.#chains),
+      numberArray(this.#priorities),
       numberArray(this.#parents),
       textArray([...this.#keys.keys()]),
     ]
@@ -61,6 +64,8 @@ export class CandidateColumns {
 /** Columns of the outcomes of URLs. */
 export class UrlColumns {
   readonly #ids: number[] = []
+  readonly #crawls: number[] = []
+  readonly #passes: number[] = []
   readonly #visits: string[] = []
   readonly #kinds: string[] = []
   readonly #afterMs: (number | null)[] = []
@@ -69,12 +74,14 @@ export class UrlColumns {
   readonly #answers: string[] = []
 
   /** Returns its place, from 1. */
-  add({ url, visitId, fate }: UrlSettlement): number {
+  add({ url, crawlId, visitId, fate }: UrlSettlement): number {
     this.#ids.push(url.id)
+    this.#crawls.push(crawlId)
+    this.#passes.push(url.pass)
     this.#visits.push(visitId)
     this.#kinds.push(fate.kind)
     this.#afterMs.push(fate.kind === 'retry' ? Math.round(fate.afterMs) : null)
-    this.#codes.push(fate.kind === 'failed' ? storable(fate.code) : fate.kind === 'excluded' ? storable(fate.rule) : null)
+    this.#codes.push(codeOf(fate))
     this.#details.push(fate.kind === 'failed' || fate.kind === 'excluded' ? storable(fate.detail) : null)
     this.#answers.push(fate.kind === 'done' ? storableJson(answerRow(fate)) : 'null')
     return this.#ids.length
@@ -84,7 +91,9 @@ export class UrlColumns {
   toValues(): string[] {
     return [
       numberArray(this.#ids),
+      numberArray(this.#crawls),
       textArray(this.#visits),
+      numberArray(this.#passes),
       textArray(this.#kinds),
       numberArray(this.#afterMs),
       textArray(this.#codes),
@@ -94,9 +103,15 @@ export class UrlColumns {
   }
 }
 
+function codeOf(fate: Fate): string | null {
+  if (fate.kind === 'excluded') return storable(fate.rule)
+  return fate.kind === 'failed' || fate.kind === 'retry' ? storable(fate.code) : null
+}
+
 const troubleColumns = (trouble: Trouble | null) => ({
   trouble_kind: trouble?.kind ?? null,
   trouble_code: trouble?.code ?? null,
+  throttled: trouble?.throttled ?? false,
   base_ms: trouble === null ? null : Math.round(trouble.baseMs),
   max_ms: trouble === null ? null : Math.round(trouble.maxMs),
   jitter: trouble?.jitter ?? null,
@@ -104,7 +119,7 @@ const troubleColumns = (trouble: Trouble | null) => ({
 })
 
 /** The end of a visit, also of one that asked for robots.txt. */
-export function endRow(entry: Exclude<Settlement, { kind: 'url' }>) {
+export function endRow(entry: Extract<Settlement, { kind: 'end' | 'robots' }>) {
   // robots.txt that is redirected or out of reach answers nothing yet: only its end does.
   const usable = entry.kind === 'end' || entry.result.kind === 'rules' || entry.result.kind === 'allow-all'
   return {
@@ -115,6 +130,7 @@ export function endRow(entry: Exclude<Settlement, { kind: 'url' }>) {
     next_in_ms: Math.round(entry.nextInMs),
     page_lease_ms: entry.kind === 'end' ? Math.round(entry.pageLeaseMs) : 0,
     mean_ms: entry.meanExchangeMs,
+    address_group: entry.addressGroup,
     ...troubleColumns(entry.trouble),
     answered: entry.answered && usable,
   }
@@ -139,7 +155,7 @@ export function robotsRow({ hostId, visitId, crawlId, askingHostId, result, trou
   }
 }
 
-function answerRow({ result, facts, candidates, links }: Extract<Fate, { kind: 'done' }>) {
+function answerRow({ result, facts, candidates, links, usage }: Extract<Fate, { kind: 'done' }>) {
   return {
     status: result.status,
     content_type: result.contentType,
@@ -162,5 +178,6 @@ function answerRow({ result, facts, candidates, links }: Extract<Fate, { kind: '
     canonical: facts?.canonical ?? null,
     encoding: facts?.encoding ?? null,
     parse_error: facts?.parseError ?? null,
+    usage: usage ?? null,
   }
 }

@@ -3,7 +3,7 @@ import type { Answer, PageFacts, UrlRef } from '@warren/protocol'
 import type { CanonicalUrl, HostKey } from '@warren/web'
 import type { Database } from './database.ts'
 import { CandidateColumns, endRow, robotsRow, UrlColumns } from './settle-rows.ts'
-import { storableJson } from './text.ts'
+import { storable, storableJson } from './text.ts'
 
 /** A URL that a page, a redirect or an operator offers; canonical, and already inside the crawl's scope and filters. */
 export interface Candidate {
@@ -13,18 +13,24 @@ export interface Candidate {
   readonly depth: number
   /** Redirects that led here. */
   readonly chain: number
+  /** -100 to 100; higher is fetched first. */
+  readonly priority: number
   readonly parentId: number | null
 }
 
 /** What becomes of a leased URL. */
 export type Fate =
-  /** A final HTTP answer. `links`: links the page held, before scope and filters; default: as many as there are candidates. */
+  /**
+   * A final HTTP answer. `links`: links the page held, before scope and filters; default: as many as there are candidates. `usage`: what
+   * robots.txt and the answer say about the use of the page.
+   */
   | {
       readonly kind: 'done'
       readonly result: Answer
       readonly facts: PageFacts | null
       readonly candidates: readonly Candidate[]
       readonly links?: number
+      readonly usage?: string
     }
   /** Queued again, not before `afterMs`; counts an attempt. */
   | { readonly kind: 'retry'; readonly afterMs: number; readonly code: string }
@@ -47,6 +53,8 @@ export interface Trouble {
   readonly maxMs: number
   readonly jitter: number
   readonly floorMs: number
+  /** The host answered 429 or 503: the doubling then counts these alone, and is forgotten only after 30 minutes without one. */
+  readonly throttled: boolean
 }
 
 interface OfVisit {
@@ -62,6 +70,8 @@ interface HostLesson {
   readonly trouble: Trouble | null
   /** A usable answer came: forgets the trouble so far. */
   readonly answered: boolean
+  /** The address group that the host turned out to be in; null: nothing was learned. */
+  readonly addressGroup: string | null
 }
 
 export type RobotsResult =
@@ -90,6 +100,8 @@ export type Settlement =
         readonly pageLeaseMs: number
       })
   | (OfVisit & HostLesson & { readonly kind: 'robots'; readonly askingHostId: number; readonly result: RobotsResult })
+  /** A fetcher has taken the visit up; for people. */
+  | (OfVisit & { readonly kind: 'start'; readonly worker: string })
 
 export interface SettleResult {
   /** Candidates that were new. */
@@ -100,7 +112,7 @@ export interface SettleResult {
   readonly refusedStale: number
 }
 
-const SETTLE = `select * from frontier.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`
+const SETTLE = `select * from frontier.settle(${Array.from({ length: 23 }, (_, i) => `$${i + 1}`).join(', ')})`
 /** Links of one commit, unless a single page has more: what is written to the socket in one go stays below a megabyte. */
 const LINKS_PER_COMMIT = 2_000
 
@@ -145,7 +157,10 @@ async function settlePart(db: Database, slot: number, batch: readonly Settlement
     const of = urls.add(entry)
     if (entry.fate.kind === 'done') await links.add(of, entry.crawlId, entry.fate.candidates)
   }
-  const ends = batch.filter((entry) => entry.kind !== 'url').map(endRow)
+  const starts = batch.filter((entry) => entry.kind === 'start')
+  if (starts.length > 0) await noteWorkers(db, starts)
+  if (starts.length === batch.length) return { admitted: 0, known: 0, refusedStale: 0 }
+  const ends = batch.filter((entry) => entry.kind === 'end' || entry.kind === 'robots').map(endRow)
   const robots = batch.filter((entry) => entry.kind === 'robots')
   for (const { result } of robots) if (result.kind === 'hop') links.key(result.hostKey)
   return run(db, 'settle', [
@@ -174,9 +189,27 @@ export async function release(db: Database, slot: number, visitId: string): Prom
   await run(db, 'settle', [slot, null, ...values, JSON.stringify([end]), null])
 }
 
+const NOTE_WORKERS = `
+update frontier.visits v set worker = s.worker
+  from (select * from unnest($1::int[], $2::uuid[], $3::text[]) s(host_id, id, worker) order by host_id) s
+ where v.host_id = s.host_id and v.id = s.id`
+
+async function noteWorkers(db: Database, starts: readonly Extract<Settlement, { kind: 'start' }>[]): Promise<void> {
+  const columns = [starts.map((start) => start.hostId), starts.map((start) => start.visitId), starts.map(({ worker }) => storable(worker))]
+  await db.call('frontier.note-workers', NOTE_WORKERS, columns)
+}
+
 async function run(db: Database, verb: string, values: readonly unknown[]): Promise<SettleResult> {
   const [row] = await db.call<{ admitted: number; known: number; refused: number }>(`frontier.${verb}`, SETTLE, values)
   return { admitted: row?.admitted ?? 0, known: row?.known ?? 0, refusedStale: row?.refused ?? 0 }
 }
 
-const NO_LESSON = { unfetched: [], page_lease_ms: 0, mean_ms: null, trouble_kind: null, trouble_code: null, answered: false }
+const NO_LESSON = {
+  unfetched: [],
+  page_lease_ms: 0,
+  mean_ms: null,
+  trouble_kind: null,
+  trouble_code: null,
+  throttled: false,
+  answered: false,
+}

@@ -180,7 +180,7 @@ describe('running', () => {
       } as never),
       settled(visit, second, { kind: 'failed', code: ugly, detail: ugly }),
       settled(visit, third, { kind: 'excluded', rule: ugly, detail: ugly }),
-      end(visit, { trouble: { kind: 'refusing', code: ugly, baseMs: 1, maxMs: 1, jitter: 1, floorMs: 0 } }),
+      end(visit, { trouble: { kind: 'refusing', code: ugly, baseMs: 1, maxMs: 1, jitter: 1, floorMs: 0, throttled: false } }),
     ])
     const kept = 'xy\ufffdz\\u0000'
     const { rows } = await frontier.catalog(crawl.id, null, 10)
@@ -214,6 +214,9 @@ describe('running', () => {
     }
     expect(seen).toEqual(urls.map((url) => url.url))
     expect((await frontier.catalog(crawl.id, null, 1)).rows[0]).toEqual({
+      pass: 1,
+      changed: null,
+      usage: null,
       tx: expect.stringMatching(/^\d+$/),
       seq: expect.stringMatching(/^\d+$/),
       url: urls[0]?.url,

@@ -18,7 +18,15 @@ const B = 'http://b.test/'
 const hurry = () =>
   world.rows(`with q as (update frontier.queues set due_at = now() where due_at < 'infinity')
     update frontier.hosts set next_at = now(), robots_retry_at = case when robots_retry_at is not null then now() end where visit is null`)
-const refused: Trouble = { kind: 'unreachable', code: 'connect-refused', baseMs: 10_000, maxMs: 60_000, jitter: 1, floorMs: 0 }
+const refused: Trouble = {
+  kind: 'unreachable',
+  code: 'connect-refused',
+  baseMs: 10_000,
+  maxMs: 60_000,
+  jitter: 1,
+  floorMs: 0,
+  throttled: false,
+}
 const busy: Trouble = { ...refused, kind: 'refusing', code: '503' }
 const patient = { unreachable: { tries: 1_000, ms: 0 }, refusing: { tries: 1_000, ms: 0 } }
 const keys = (visits: readonly ClaimedVisit[]) => visits.map(({ hostKey, work }) => `${work.kind} ${hostKey}`).sort()
@@ -151,7 +159,7 @@ test('robots: a hop to a host that is given up, or out of reach, is trouble of t
     await frontier.settle([robots(await one(), { kind: 'unreachable' }, { trouble: refused, answered: false })])
     await hurry()
   }
-  await frontier.giveUpStep()
+  await frontier.closeStep()
   expect((await frontier.results(crawl.id)).failures).toEqual({ 'given-up: connect-refused': 1 })
   expect(await frontier.advance()).toMatchObject([{ crawlId: crawl.id, to: 'completed' }])
 })
@@ -185,12 +193,12 @@ test('give-up: after that many tries AND that long, by the numbers of each crawl
     await hurry()
   }
   for (let round = 0; round < 3; round++) await fail()
-  expect(await frontier.giveUpStep()).toBe(0) // three tries, but no minute yet
+  expect(await frontier.closeStep()).toBe(0) // three tries, but no minute yet
   await world.rows(
     `update frontier.hosts set unreachable_since = now() - interval '2 min'; update frontier.queues set joined_at = now() - interval '2 min'`,
   )
   await fail()
-  expect([await frontier.giveUpStep(), await frontier.giveUpStep(), await frontier.giveUpStep(), await frontier.giveUpStep()]).toEqual([
+  expect([await frontier.closeStep(), await frontier.closeStep(), await frontier.closeStep(), await frontier.closeStep()]).toEqual([
     1_000, 1_000, 500, 0,
   ])
   expect((await frontier.results(hasty.id)).failures).toEqual({ 'given-up: connect-refused': 2_500 })
@@ -215,14 +223,14 @@ test('give-up: what is found later on a given-up host fails too; an answer in be
   const answered = await onePage(frontier)
   await frontier.settle([settled(answered, answered.url, { kind: 'release' }), end(answered, { trouble: refused, answered: true })])
   await hurry()
-  expect(await frontier.giveUpStep()).toBe(0)
+  expect(await frontier.closeStep()).toBe(0)
   const last = await onePage(frontier)
   await frontier.settle([settled(last, last.url, { kind: 'release' }), end(last, { trouble: refused, answered: false })])
-  expect(await frontier.giveUpStep()).toBe(1)
+  expect(await frontier.closeStep()).toBe(1)
   await frontier.settle([settled(b, seed, done([candidate(`${A}late`, 1, seed.id)])), end(b)])
   await hurry()
   expect(await frontier.claim(LEASE)).toEqual([])
-  expect(await frontier.giveUpStep()).toBe(1)
+  expect(await frontier.closeStep()).toBe(1)
   expect(await frontier.advance()).toMatchObject([{ to: 'completed' }])
   expect(await frontier.verify(crawl.id)).toEqual([])
 })

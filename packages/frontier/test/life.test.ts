@@ -2,9 +2,10 @@ import { crawlState } from '@warren/protocol'
 import { expect, test } from 'vitest'
 import { crawlLife, nextState } from '../src/life.ts'
 
-test('crawl life: every state of the protocol is in the table, the ended ones have no way out', () => {
+test('crawl life: every state of the protocol is in the table, from an ended one the only way is another pass', () => {
   expect(Object.keys(crawlLife).sort()).toEqual([...crawlState.options].sort())
-  for (const ended of ['completed', 'cancelled', 'failed'] as const) expect(crawlLife[ended]).toEqual({})
+  for (const ended of ['completed', 'cancelled'] as const) expect(crawlLife[ended]).toEqual({ recrawl: 'running' })
+  expect(crawlLife.failed).toEqual({})
 })
 
 test('crawl life: an illegal step names crawl, state and event', () => {

@@ -28,12 +28,13 @@ async function blocked(world: World, count = 1): Promise<void> {
 }
 
 /** A transaction with one admission in it, open until the test commits it. */
-async function openSeeding(world: World, crawlId: number, { url, hostKey, fingerprint, depth, chain, parentId }: Candidate) {
+async function openSeeding(world: World, crawlId: number, { url, hostKey, fingerprint, depth, chain, priority, parentId }: Candidate) {
   const session = await world.session()
   await session.query('begin')
   await session.query(
-    `select * from frontier.settle(9, $1, '{}', '{}', '{}', '{}', '{}', '{}', '[]', '{0}', $2, $3, $4, '{1}', $5, $6, $7, $8, null, null)`,
-    [crawlId, [crawlId], [fingerprint], [url], [depth], [chain], [parentId], [hostKey]],
+    `select * from frontier.settle(9, $1, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '[]', '{0}', $2, $3, $4, '{1}', $5, $6, $7, $8, $9,
+       null, null)`,
+    [crawlId, [crawlId], [fingerprint], [url], [depth], [chain], [priority], [parentId], [hostKey]],
   )
   return session
 }
@@ -174,7 +175,8 @@ test.each([
 ])('settle: two at once that queue into the same hosts in opposite order do not deadlock: $name', async ({ mutant }) => {
   const world = await createWorld()
   const enqueue = 'perform enqueue(v_requeue || v_fresh,'
-  if (mutant) await world.mutate('settle', [enqueue, `perform enqueue(v_requeue, null, null, null); ${pause} perform enqueue(v_fresh,`])
+  if (mutant)
+    await world.mutate('settle', [enqueue, `perform enqueue(v_requeue, null, null, null, null); ${pause} perform enqueue(v_fresh,`])
   else await world.mutate('settle', [enqueue, `${pause} ${enqueue}`])
   const { frontier } = world
   const crawl = await startCrawl(frontier, [A, B])
@@ -191,9 +193,10 @@ test.each([
   const admit = (to: string) => candidate(`${to}new`, 1)
   await gate.query(`select pg_advisory_lock(${PAUSE})`)
   const extra = await world.rows<{ id: string; url: string }>(`
-    with u as (insert into frontier.urls (fp, crawl_id, host_id, depth, chain, url)
-                 select gen_random_uuid(), ${crawl.id}, host_id, 0, 0, url || 'extra' from frontier.urls returning id, host_id, url)
-    insert into frontier.leases select u.id, ${crawl.id}, u.host_id, 0, 0, null, 1, 0, h.visit, now() + interval '1 min' from u join frontier.hosts h on h.id = u.host_id
+    with u as (insert into frontier.urls (fp, crawl_id, host_id, depth, chain, priority, url)
+                 select gen_random_uuid(), ${crawl.id}, host_id, 0, 0, 0, url || 'extra' from frontier.urls returning id, host_id, url)
+    insert into frontier.leases (id, crawl_id, host_id, pass, depth, chain, priority, attempt, crashes, visit, until)
+    select u.id, ${crawl.id}, u.host_id, 1, 0, 0, 0, 1, 0, h.visit, now() + interval '1 min' from u join frontier.hosts h on h.id = u.host_id
     returning id, (select url from u where u.id = leases.id)`)
   await world.rows(`insert into frontier.crawl_counts values (${crawl.id}, 0, 60, 2, 0, 2, 0, 0, 0, 0)`)
   const extraOf = (base: string) => Number(extra.find(({ url }) => url === `${base}extra`)?.id)
@@ -266,7 +269,8 @@ test.each([
     { host_id: visit.hostId, visit: visit.visitId, ending: 'finished', unfetched: [], next_in_ms: 0, page_lease_ms: 1, answered: true },
   ]
   await session.query(
-    `select * from frontier.settle(9, null, '{}', '{}', '{}', '{}', '{}', '{}', '[]', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', $1, null)`,
+    `select * from frontier.settle(9, null, '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '[]', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}',
+       '{}', $1, null)`,
     [JSON.stringify(ends)],
   )
   const admission = (await world.open(1)).seed(crawl.id, [candidate(`${A}new`)])

@@ -37,18 +37,18 @@ function scene() {
 const ANSWER = { kind: 'answer', status: 200, firstByteMs: 1, totalMs: 2 } as Answer
 
 const candidate = (url: string) =>
-  ({ url, hostKey: 'http://a.test', fingerprint: '0'.repeat(32), depth: 0, chain: 0, parentId: null }) as unknown as Candidate
+  ({ url, hostKey: 'http://a.test', fingerprint: '0'.repeat(32), depth: 0, chain: 0, priority: 0, parentId: null }) as unknown as Candidate
 
 const links = (count: number, of = 0): Candidate[] => Array.from({ length: count }, (_, i) => candidate(`http://a.test/${of}/${i}`))
 
 function outcome(id: number, candidates: readonly Candidate[]): Settlement {
   const fate: Fate = { kind: 'done', result: ANSWER, facts: null, candidates }
-  const url = { id, url: `http://a.test/${id}`, depth: 0, chain: 0, attempt: 1 }
+  const url = { id, url: `http://a.test/${id}`, depth: 0, chain: 0, attempt: 1, pass: 1 }
   return { kind: 'url', crawlId: 1, hostId: 1, visitId: '00000000-0000-4000-8000-000000000000', url, fate }
 }
 
 const IDS = 2
-const LINK_OF = 9
+const LINK_OF = 11
 const items = (value: unknown): string[] => String(value).slice(1, -1).split(',')
 
 test('settle: one commit for each 2 000 links, in the order of the batch; a page is not torn apart', async () => {

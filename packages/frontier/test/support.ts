@@ -83,14 +83,14 @@ export class World implements AsyncDisposable {
   }
 }
 
-export const FAST: CrawlConfig = { ...defaultCrawlConfig('Test/1'), delayMs: 0 }
+export const FAST: CrawlConfig = { ...defaultCrawlConfig('Test/1'), delayMs: 0, addressSlots: 0 }
 
 export const LEASE: ClaimOptions = { hosts: 50, urls: 500, visitQueueMs: 20_000, visitRunMs: 20_000, marginMs: 20_000 }
 
-export function candidate(href: string, depth = 0, parentId: number | null = null, chain = 0): Candidate {
+export function candidate(href: string, depth = 0, parentId: number | null = null, chain = 0, priority = 0): Candidate {
   const url = canonicalize(href)
   if (url === undefined) throw new TypeError(href)
-  return { url, hostKey: hostKeyOf(url), fingerprint: fingerprint(url), depth, chain, parentId }
+  return { url, hostKey: hostKeyOf(url), fingerprint: fingerprint(url), depth, chain, priority, parentId }
 }
 
 let named = 0
@@ -113,6 +113,7 @@ export const ANSWER: Answer = {
   retryAfterMs: null,
   robotsTags: [],
   linkHeaders: [],
+  contentUsage: null,
   etag: null,
   lastModified: null,
   maxAgeMs: null,
@@ -147,6 +148,7 @@ export const end = (visit: ClaimedVisit, over: Partial<End> = {}): End => ({
   meanExchangeMs: 10,
   trouble: null,
   answered: true,
+  addressGroup: null,
   ...over,
 })
 
@@ -157,7 +159,18 @@ export function robots(
   over: Partial<Robots> = {},
 ): Robots {
   const askingHostId = visit.work.kind === 'robots' ? visit.work.askingHostId : visit.hostId
-  return { ...of(visit), kind: 'robots', askingHostId, result, nextInMs: 0, meanExchangeMs: 10, trouble: null, answered: true, ...over }
+  return {
+    ...of(visit),
+    kind: 'robots',
+    askingHostId,
+    result,
+    nextInMs: 0,
+    meanExchangeMs: 10,
+    trouble: null,
+    answered: true,
+    addressGroup: null,
+    ...over,
+  }
 }
 
 export const urlsOf = (visit: ClaimedVisit): readonly UrlRef[] => (visit.work.kind === 'pages' ? visit.work.urls : [])

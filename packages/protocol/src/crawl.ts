@@ -76,9 +76,9 @@ export const crawlConfig = z.object({
   delayMs: z.number().int().nonnegative(),
   /** Requests in flight on a host. */
   hostConcurrency: z.number().int().min(1).max(256),
-  /** Hosts of one address group that may be visited at once, in the whole cluster; 0: no limit by address. */
+  /** Hosts of one address group that may be visited at once, in the whole cluster; 0: no limit by address at all. */
   addressSlots: z.number().int().min(0).max(1_000),
-  /** Time between two request starts on the hosts of one address group, on average; 0: no limit by address. */
+  /** Time between two request starts on the hosts of one address group, on average; 0: only the slots limit. */
   addressSpacingMs: z.number().int().nonnegative(),
   /** Tries of one URL, the first included. */
   maxAttempts: z.number().int().positive(),

@@ -22,6 +22,7 @@ export type {
   Validators,
   Visit,
   VisitEnd,
+  VisitStart,
 } from './message.ts'
 export { type Answer, type FetchResult, type Link, type PageFacts, type UnreachableCode, unreachableCode } from './outcome.ts'
 export { decode, encode } from './wire.ts'

@@ -87,6 +87,15 @@ const hostReport = z.object({
 })
 export type HostReport = z.infer<typeof hostReport>
 
+/** fetcher -> coordinator: the visit was taken up. For people: nothing depends on it, and it may be lost. */
+export const visitStart = z.object({
+  ...envelope,
+  type: z.literal('outcome'),
+  of: z.literal('start'),
+  /** The fetcher's name. */
+  worker: z.string(),
+})
+
 /** fetcher -> coordinator: the host is free again. URLs of the visit in neither `unfetched` nor an outcome are still on their way (pages). */
 export const visitEnd = z.object({
   ...envelope,
@@ -126,14 +135,15 @@ export const control = z.object({
 export type Visit = z.infer<typeof visit>
 export type Page = z.infer<typeof page> & { readonly body: Uint8Array }
 export type UrlOutcome = z.infer<typeof urlOutcome>
+export type VisitStart = z.infer<typeof visitStart>
 export type VisitEnd = z.infer<typeof visitEnd>
 export type RobotsOutcome = z.infer<typeof robotsOutcome>
-export type Outcome = UrlOutcome | VisitEnd | RobotsOutcome
+export type Outcome = UrlOutcome | VisitStart | VisitEnd | RobotsOutcome
 export type Control = z.infer<typeof control>
 export type Message = Visit | Page | Outcome | Control
 export type MessageOf<T extends Message['type']> = Extract<Message, { type: T }>
 
-const outcome = z.discriminatedUnion('of', [urlOutcome, visitEnd, robotsOutcome])
+const outcome = z.discriminatedUnion('of', [urlOutcome, visitStart, visitEnd, robotsOutcome])
 
 /** The schema of each kind's JSON part (a page's body is not in it). */
 export const schemas = { visit, page, outcome, control } as const

@@ -23,6 +23,15 @@ export function compileFilter(expressions: { include: readonly string[]; exclude
   }
 }
 
+/**
+ * The priority of a URL: that of the first of these unanchored RE2 expressions that is found in it, otherwise 0.
+ * Errors and cost as `compileFilter`.
+ */
+export function compilePriorities(rules: readonly { match: string; priority: number }[]): (url: string) => number {
+  const compiled = rules.map(({ match, priority }) => ({ re: compile('priority', match), priority }))
+  return (url) => compiled.find(({ re }) => re.test(url))?.priority ?? 0
+}
+
 function compile(kind: string, expression: string): RE2JS {
   try {
     return RE2JS.compile(expression)
