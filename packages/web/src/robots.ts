@@ -1,4 +1,6 @@
+import { type RobotsLine, robotsLines, trim } from './robots-lines.ts'
 import { compileRobotsPattern, type RobotsPath, type RobotsPattern, robotsPath } from './robots-pattern.ts'
+import { combineUsage, parseContentUsage, type UsagePreferences } from './usage.ts'
 
 /** What the rules say of one URL; `rule` and `line` (from 1) name the line that decided, absent when none matched. */
 export interface RobotsVerdict {
@@ -14,33 +16,39 @@ export interface Robots {
    * /robots.txt itself always may. Cost: O(rules of the group x URL) at worst, and never more than CHECK_LIMIT_CHARS.
    */
   check(productToken: string, url: string): RobotsVerdict
+  /**
+   * What the Content-Usage lines prefer to be done with the content of `url`; undefined when none of them is about it, or when it may not be
+   * fetched at all. Cost: that of a check, twice. Source: draft-ietf-aipref-attach-05 3.
+   */
+  usage(productToken: string, url: string): UsagePreferences | undefined
   /** The longest Crawl-delay of the groups that apply, at most a day; undefined without one. Not in RFC 9309. */
   crawlDelayMs(productToken: string): number | undefined
   /** Values of Sitemap lines as written, each once, in order; they belong to no group. */
   readonly sitemaps: readonly string[]
 }
 
-/** RFC 9309 2.5 asks for at least 500 KiB (512 000 bytes). What is behind is ignored, and so is a line that the limit cuts. */
-export const ROBOTS_LIMIT_BYTES = 524_288
-
 /**
- * "ours": a check reads at most so many characters of paths, then it says no. Only wildcard rules read more than their own length; a file of
- * 46 000 of them, made for the purpose, costs 1.5 s a URL without this and about 0.1 s with it; for a URL of 200 characters it is 160 000 rules.
+ * "ours": one look at a URL reads at most so many characters of paths, then it takes the strictest answer. Only wildcard rules read more than
+ * their own length: 1 024 of them can be tried on the longest URL, all that a file has room for on one of 160 characters. That takes 0.2 s.
  */
-const CHECK_LIMIT_CHARS = 33_554_432
+const CHECK_LIMIT_CHARS = 8_388_608
 const MAX_CRAWL_DELAY_MS = 86_400_000
 const ALLOWED: RobotsVerdict = { allowed: true }
 const TOO_COSTLY: RobotsVerdict = { allowed: false, rule: 'more wildcard rules than we are willing to try' }
+/** That of a Content-Usage line without a path: shorter than any other. */
+const EVERY_PATH: RobotsPattern = { octets: 0, wildcard: false, matches: () => true }
 
-interface Rule {
+/** What a line says of the paths that its pattern matches. */
+interface Rule<Meaning> {
   readonly pattern: RobotsPattern
-  readonly verdict: RobotsVerdict
+  readonly meaning: Meaning
 }
 
 /** User-agent lines and the rules under them. A Crawl-delay holds for the names above it: the first `names` of the group. */
 interface Group {
   names: number
-  readonly rules: Rule[]
+  readonly rules: Rule<RobotsVerdict>[]
+  readonly usages: Rule<UsagePreferences>[]
   readonly delays: { readonly names: number; readonly delayMs: number }[]
 }
 
@@ -52,29 +60,9 @@ interface Mention {
 
 /** All that applies to one name: its groups combined (RFC 9309 2.2.1), the rules in the order in which the first match decides. */
 interface Policy {
-  readonly rules: readonly Rule[]
+  readonly rules: readonly Rule<RobotsVerdict>[]
+  readonly usages: readonly Rule<UsagePreferences>[]
   readonly crawlDelayMs: number | undefined
-}
-
-type Field = 'user-agent' | 'allow' | 'disallow' | 'crawl-delay' | 'sitemap'
-
-/** The lines we know, with common misspellings: "ours" for the rules; for other records RFC 9309 2.2.4 suggests it. */
-const FIELDS: Readonly<Record<string, Field>> = {
-  'user-agent': 'user-agent',
-  useragent: 'user-agent',
-  'user agent': 'user-agent',
-  allow: 'allow',
-  disallow: 'disallow',
-  dissallow: 'disallow',
-  dissalow: 'disallow',
-  disalow: 'disallow',
-  diasllow: 'disallow',
-  disallaw: 'disallow',
-  'crawl-delay': 'crawl-delay',
-  crawldelay: 'crawl-delay',
-  'crawl delay': 'crawl-delay',
-  sitemap: 'sitemap',
-  'site-map': 'sitemap',
 }
 
 /** Never throws: any bytes are a robots.txt, lines that cannot be read are ignored. Cost: linear in the bytes. Source: RFC 9309. */
@@ -83,11 +71,7 @@ export function parseRobots(bytes: Uint8Array): Robots {
   const sitemaps = new Set<string>()
   let group = emptyGroup() // rules before the first user-agent line are in a group that names nobody (RFC 9309 2.2.2)
   let ruled = false // the group has rules: the next user-agent line starts another one
-  let number = 0
-  for (const text of lines(bytes)) {
-    number++
-    const line = parseLine(text)
-    if (line === undefined) continue
+  for (const line of robotsLines(bytes)) {
     switch (line.field) {
       case 'user-agent':
         if (ruled) group = emptyGroup()
@@ -97,8 +81,14 @@ export function parseRobots(bytes: Uint8Array): Robots {
       case 'allow':
       case 'disallow': {
         ruled = true
-        const rule = parseRule(line.field, line.value, text, number)
+        const rule = parseRule(line)
         if (rule !== undefined) group.rules.push(rule)
+        break
+      }
+      case 'content-usage': {
+        ruled = true
+        const usage = parseUsageRule(line.value)
+        if (usage !== undefined) group.usages.push(usage)
         break
       }
       case 'crawl-delay': {
@@ -127,89 +117,88 @@ function robotsOf(mentions: ReadonlyMap<string, readonly Mention[]>, sitemaps: r
   }
   return {
     sitemaps,
-    check(productToken, url) {
+    check: (productToken, url) => verdictOf(policyOf(productToken).rules, robotsPath(url)),
+    usage(productToken, url) {
+      const { rules, usages } = policyOf(productToken)
       const path = robotsPath(url)
-      return path.bare === '/robots.txt' ? ALLOWED : verdictOf(policyOf(productToken).rules, path)
+      return usages.length > 0 && verdictOf(rules, path).allowed ? usageOf(usages, path) : undefined
     },
     crawlDelayMs: (productToken) => policyOf(productToken).crawlDelayMs,
   }
 }
 
-function verdictOf(rules: readonly Rule[], path: RobotsPath): RobotsVerdict {
-  let budget = CHECK_LIMIT_CHARS
-  for (const { pattern, verdict } of rules) {
-    if (pattern.matches(path)) return verdict
-    if (!pattern.wildcard) continue
-    budget -= path.bare.length + path.escaped.length
-    if (budget < 0) return TOO_COSTLY
-  }
+function verdictOf(rules: Policy['rules'], path: RobotsPath): RobotsVerdict {
+  if (path.bare === '/robots.txt') return ALLOWED // RFC 9309 2.2.2
+  for (const rule of matching(rules, path)) return rule?.meaning ?? TOO_COSTLY
   return ALLOWED
+}
+
+/** Of rules that are as specific as each other all count, unlike with allow (draft-ietf-aipref-attach-05 3.1). */
+function usageOf(usages: Policy['usages'], path: RobotsPath): UsagePreferences | undefined {
+  let found: Rule<UsagePreferences> | undefined
+  for (const rule of matching(usages, path)) {
+    if (rule === undefined) return usages.map(({ meaning }) => meaning).reduce(combineUsage)
+    if (found !== undefined && rule.pattern.octets < found.pattern.octets) break
+    found = { pattern: rule.pattern, meaning: combineUsage(found?.meaning ?? {}, rule.meaning) }
+  }
+  return found?.meaning
+}
+
+/** The rules that match `path`, in their order; undefined when it would cost too much to find the next. */
+function* matching<Meaning>(rules: readonly Rule<Meaning>[], path: RobotsPath): Generator<Rule<Meaning> | undefined> {
+  let budget = CHECK_LIMIT_CHARS
+  for (const rule of rules) {
+    if (rule.pattern.matches(path)) yield rule
+    if (!rule.pattern.wildcard) continue
+    budget -= path.bare.length
+    if (budget < 0) return yield undefined
+  }
 }
 
 /** RFC 9309 2.2.2: the match with the most octets decides, and allow among equals. */
 function combine(mentions: readonly Mention[]): Policy {
   const rules = mentions.flatMap(({ group }) => group.rules)
-  rules.sort((a, b) => b.pattern.octets - a.pattern.octets || Number(b.verdict.allowed) - Number(a.verdict.allowed))
+  rules.sort((a, b) => b.pattern.octets - a.pattern.octets || Number(b.meaning.allowed) - Number(a.meaning.allowed))
+  const usages = mentions.flatMap(({ group }) => group.usages)
+  usages.sort((a, b) => b.pattern.octets - a.pattern.octets)
   let crawlDelayMs: number | undefined
   for (const { group, place } of mentions) {
     for (const { names, delayMs } of group.delays) if (place < names) crawlDelayMs = Math.max(delayMs, crawlDelayMs ?? 0)
   }
-  return { rules, crawlDelayMs }
+  return { rules, usages, crawlDelayMs }
 }
 
-const emptyGroup = (): Group => ({ names: 0, rules: [], delays: [] })
+const emptyGroup = (): Group => ({ names: 0, rules: [], usages: [], delays: [] })
 
 function mention(mentions: Map<string, Mention[]>, name: string, group: Group): void {
   const place = group.names++
+  if (name === '') return // a line that names nobody
   const known = mentions.get(name)
   if (known === undefined) mentions.set(name, [{ group, place }])
   else if (known.at(-1)?.group !== group) known.push({ group, place })
 }
 
-/** Latin-1 text of each line, without its end: CR, LF or CRLF. A byte order mark is no part of the first. */
-function* lines(bytes: Uint8Array): Generator<string> {
-  const bom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, ROBOTS_LIMIT_BYTES)).toString('latin1', bom)
-  const end = /\r\n|\r|\n/g
-  let start = 0
-  for (let match = end.exec(text); match !== null; match = end.exec(text)) {
-    yield text.slice(start, match.index)
-    start = end.lastIndex
-  }
-  if (start < text.length && bytes.byteLength < ROBOTS_LIMIT_BYTES) yield text.slice(start)
-}
-
-/** `field: value # comment`. "ours": a known field may lack its colon, because `Disallow /private` is clear enough. */
-function parseLine(text: string): { field: Field; value: string } | undefined {
-  const hash = text.indexOf('#')
-  const content = trim(hash === -1 ? text : text.slice(0, hash))
-  const colon = content.indexOf(':')
-  const known = colon === -1 ? undefined : fieldOf(content.slice(0, colon))
-  if (known !== undefined) return { field: known, value: trim(content.slice(colon + 1)) }
-  const space = content.search(/[ \t]/)
-  const field = space === -1 ? undefined : fieldOf(content.slice(0, space))
-  return field && { field, value: trim(content.slice(space)) }
-}
-
-function fieldOf(key: string): Field | undefined {
-  if (key.length > 64) return undefined
-  const name = trim(key).toLowerCase()
-  return Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined
-}
-
 /** Undefined when it can match nothing; an empty pattern is such a rule: `Disallow:` allows everything (RFC 9309 2.2). */
-function parseRule(field: 'allow' | 'disallow', value: string, text: string, line: number): Rule | undefined {
+function parseRule({ field, value, text, number }: RobotsLine): Rule<RobotsVerdict> | undefined {
   const pattern = compileRobotsPattern(value)
-  return pattern && { pattern, verdict: { allowed: field === 'allow', rule: utf8(trim(text)), line } }
+  return pattern && { pattern, meaning: { allowed: field === 'allow', rule: utf8(text), line: number } }
+}
+
+/** `[path] preferences`. What starts with `/` is a path and ends at the first white space (draft-ietf-aipref-attach-05 3.2). */
+function parseUsageRule(value: string): Rule<UsagePreferences> | undefined {
+  if (!value.startsWith('/')) return { pattern: EVERY_PATH, meaning: parseContentUsage(value) }
+  const path = /^[^ \t]*/.exec(value)?.[0] ?? ''
+  const pattern = compileRobotsPattern(path)
+  return pattern && { pattern, meaning: parseContentUsage(trim(value.slice(path.length))) }
 }
 
 /**
- * The name a user-agent line or a crawler gives itself: up to white space, `/`, `;`, `,`, `(` or a `*` behind other characters, in lower case.
+ * The name a user-agent line or a crawler gives itself, in lower case: what stands before the first character that no name has.
  * "ours": RFC 9309 knows letters, `-` and `_` only; digits and dots are part of a name here, so that `MJ12bot` is not `MJ`.
  */
 function agentName(value: string): string {
   if (/^\*(\s|$)/.test(value)) return '*'
-  return /^[^\s/;,(*]*/.exec(value)?.[0].toLowerCase() ?? ''
+  return /^[\w.-]*/.exec(value)?.[0].toLowerCase() ?? ''
 }
 
 /** Seconds, perhaps with a fraction; a unit behind the number is ignored, two dots make it none. */
@@ -218,14 +207,4 @@ function parseDelay(value: string): number | undefined {
   return Number.isNaN(seconds) ? undefined : Math.min(Math.ceil(seconds * 1_000), MAX_CRAWL_DELAY_MS)
 }
 
-/** Without the white space of RFC 9309 2.2 around it. Loops: a regular expression for the end would be quadratic in inner spaces. */
-function trim(text: string): string {
-  let start = 0
-  let end = text.length
-  while (start < end && isSpace(text.charCodeAt(start))) start++
-  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
-  return text.slice(start, end)
-}
-
-const isSpace = (code: number): boolean => code === 0x20 || code === 0x09
 const utf8 = (latin1: string): string => Buffer.from(latin1, 'latin1').toString('utf8')

@@ -1,11 +1,33 @@
-/**
- * Seen failing on these mutants of src/robots.ts and src/robots-pattern.ts:
- * - ties go to disallow; the shortest match decides; the last group of a name replaces the ones before
- * - `$` of a wildcard pattern is only looked for at the end, so that it may overlap what matched before (`path.length - tail.length >= at` left out)
- * - a part between wildcards is looked for from where the one before began
- * - an escape with lower-case digits is none; escaped unreserved characters stay escaped
- * - CR alone ends no line
- * - `Buffer.from(bytes.buffer)` without offset
+/*
+ * Mutants that these tests kill:
+ * - robots.ts: ties go to disallow
+ *     `Number(b.meaning.allowed) - Number(a.meaning.allowed)` => `Number(a.meaning.allowed) - Number(b.meaning.allowed)`
+ * - robots.ts: the shortest match decides
+ *     `rules.sort((a, b) => b.pattern.octets - a.pattern.octets` => `rules.sort((a, b) => a.pattern.octets - b.pattern.octets`
+ * - robots.ts: the last group of a name replaces the ones before
+ *     `known.push({ group, place })` => `mentions.set(name, [{ group, place }])`
+ * - robots.ts: /robots.txt has to be allowed
+ *     `if (path.bare === '/robots.txt') return ALLOWED` => `if (path.bare === '') return ALLOWED`
+ * - robots-pattern.ts: the end of a pattern may overlap what matched before
+ *     `return wildcard ? path.length - tail.length >= at && path.endsWith(tail)` => `return wildcard ? path.endsWith(tail)`
+ * - robots-pattern.ts: a part between wildcards is looked for from where the one before began
+ *     `return found === -1 ? -1 : found + part.length` => `return found`
+ * - robots-pattern.ts: a run of wildcards counts as one octet
+ *     `octets: text.length` => `octets: text.replace(/[*]+/g, '*').length`
+ * - robots-pattern.ts: an escape with lower-case digits is none
+ *     `/^[0-9A-Fa-f]{2}$/.test(pair)` => `/^[0-9A-F]{2}$/.test(pair)`
+ * - robots-pattern.ts: escaped unreserved characters stay escaped
+ *     `const keep = escaped ? !ESCAPED_DELIMITERS.has(code)` => `const keep = escaped ? false`
+ * - robots-pattern.ts: a long part is given up at its first difference
+ *     `while (length > 0 && codes[length] !== code) length = borders[length - 1] ?? 0` => `if (codes[length] !== code) length = 0`
+ * - robots-pattern.ts: the borders of a long part are those of its first half
+ *     `for (let i = 1; i < codes.length; i++)` => `for (let i = 1; i * 2 < codes.length; i++)`
+ * - robots-pattern.ts: a long part is looked for from the start of the path
+ *     `for (let i = from; i < path.length; i++)` => `for (let i = 0; i < path.length; i++)`
+ * - robots-lines.ts: CR alone ends no line
+ *     `/\r\n|\r|\n/g` => `/\r\n|\n/g`
+ * - robots-lines.ts: a view is read from the start of its buffer
+ *     `Buffer.from(bytes.buffer, bytes.byteOffset,` => `Buffer.from(bytes.buffer, 0,`
  */
 import { parseRobots } from '@warren/web'
 import fc from 'fast-check'
@@ -28,8 +50,8 @@ function reference(rules: readonly Rule[], path: string): boolean {
     const source = pattern.replace(/[.]/g, '\\.').replaceAll('*', '.*')
     return new RegExp(`^${source}`).test(path)
   })
-  const longest = Math.max(0, ...matching.map(({ pattern }) => pattern.replace(/\*+/g, '*').length))
-  const deciding = matching.filter(({ pattern }) => pattern.replace(/\*+/g, '*').length === longest)
+  const longest = Math.max(0, ...matching.map(({ pattern }) => pattern.length))
+  const deciding = matching.filter(({ pattern }) => pattern.length === longest)
   return deciding.length === 0 || deciding.some(({ allow }) => allow)
 }
 
@@ -55,6 +77,29 @@ test('wildcards match like a backtracking matcher (RFC 9309 2.2.3)', () => {
         expect([path, robots.check('x', path).allowed]).toEqual([path, reference([{ allow: false, pattern }], path)])
     }),
     { numRuns: 1_000 },
+  )
+})
+
+test('parts of hundreds of characters are found like short ones', () => {
+  const block = fc.array(fc.constantFrom('a', 'a', 'b'), { minLength: 1, maxLength: 8 }).map((chars) => chars.join(''))
+  const part = fc
+    .tuple(block, block, fc.integer({ min: 201, max: 230 }))
+    .map(([block, end, length]) => block.repeat(length).slice(0, length) + end)
+  const cut = fc.integer({ min: 100, max: 230 })
+  fc.assert(
+    fc.property(
+      part,
+      part,
+      fc.array(fc.oneof(block, cut, fc.constantFrom('first', 'second')), { maxLength: 6 }),
+      (first, second, pieces) => {
+        const url = `/${pieces.map((piece) => (piece === 'first' ? first : piece === 'second' ? second : typeof piece === 'number' ? first.slice(0, piece) : piece)).join('')}`
+        const found = url.indexOf(first, 1)
+        const matches = found !== -1 && url.includes(second, found + first.length)
+        expect(parse(`User-agent: *\nDisallow: /*${first}*${second}\n`).check('x', url).allowed).toBe(!matches)
+        expect(parse(`User-agent: *\nDisallow: /*${first}\n`).check('x', url).allowed).toBe(found === -1)
+      },
+    ),
+    { numRuns: 2_000 },
   )
 })
 
@@ -133,6 +178,8 @@ test('any bytes are a robots.txt, and /robots.txt is always allowed (RFC 9309 2.
       const robots = parseRobots(bytes)
       expect(typeof robots.check(agent, url).allowed).toBe('boolean')
       expect(robots.check(agent, 'https://h/robots.txt').allowed).toBe(true)
+      const closed = parseRobots(Buffer.concat([bytes, Buffer.from('\nUser-agent: *\nDisallow: /robots.txt\n')]))
+      expect(closed.check('*', '/robots.txt').allowed).toBe(true)
       const delay = robots.crawlDelayMs(agent)
       expect(delay === undefined || (Number.isInteger(delay) && delay >= 0)).toBe(true)
     }),
