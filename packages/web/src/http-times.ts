@@ -21,12 +21,15 @@ export function parseRetryAfter(header: string, nowMs: number): number | undefin
   return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(0, waitMs), MAX_RETRY_AFTER_MS)
 }
 
+/** Directives of a Cache-Control header: a comma inside of a quoted string ends none. */
+const DIRECTIVES = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g
+
 /** Milliseconds of the first `max-age` of a Cache-Control header (at most a year), undefined without a readable one. Source: RFC 9111 5.2.2.1. */
 export function parseMaxAge(cacheControl: string): number | undefined {
-  for (const directive of cacheControl.split(',')) {
-    const [name = '', argument = ''] = directive.split('=', 2)
+  for (const directive of cacheControl.match(DIRECTIVES) ?? []) {
+    const [name = '', ...argument] = directive.split('=')
     if (name.trim().toLowerCase() !== 'max-age') continue
-    const seconds = /^\s*(?:"(\d+)"|(\d+))\s*$/.exec(argument)
+    const seconds = /^\s*(?:"(\d+)"|(\d+))\s*$/.exec(argument.join('='))
     if (seconds === null) return undefined // RFC 9111 4.2.1: an invalid freshness is none
     return Math.min(Number(seconds[1] ?? seconds[2]) * 1_000, MAX_RETRY_AFTER_MS)
   }

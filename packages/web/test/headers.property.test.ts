@@ -1,8 +1,27 @@
-/**
- * Seen failing on these mutants:
- * - src/http-times.ts: no upper bound; a date in the past is negative; asctime is read by Date.parse (local time)
- * - src/robots-directives.ts: MEANING is read without Object.hasOwn; names are compared with their case
- * - src/encoding.ts: the header's label is returned as it is
+/*
+ * Mutants that these tests kill:
+ * - http-times.ts: a wait has no upper bound
+ *     `Math.min(Math.max(0, waitMs), MAX_RETRY_AFTER_MS)` => `Math.max(0, waitMs)`
+ * - http-times.ts: a date in the past is a negative wait
+ *     `Math.min(Math.max(0, waitMs), MAX_RETRY_AFTER_MS)` => `Math.min(waitMs, MAX_RETRY_AFTER_MS)`
+ * - http-times.ts: a date is in the time zone of the machine, or any other
+ *     `return Date.UTC(fullYear(parts['year'] ?? '', nowMs), month, day, h, m, s)` => `return Date.UTC(fullYear(parts['year'] ?? '', nowMs), month, day, h - 1, m, s)`
+ * - http-times.ts: a year of two digits is of the past
+ *     `return guess > thisYear + 50 ? guess - 100 : guess` => `return guess > thisYear ? guess - 100 : guess`
+ * - http-times.ts: a comma in a quoted string ends a directive
+ *     `/(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g` => `/[^,]+/g`
+ * - http-times.ts: an age has no upper bound
+ *     `Math.min(Number(seconds[1] ?? seconds[2]) * 1_000, MAX_RETRY_AFTER_MS)` => `Number(seconds[1] ?? seconds[2]) * 1_000`
+ * - robots-directives.ts: what every object has is a directive
+ *     `if (Object.hasOwn(MEANING, directive)) for` => `for`
+ * - robots-directives.ts: names are compared with their case
+ *     `const own = agent.toLowerCase()` => `const own = agent`
+ * - robots-directives.ts: a part for another crawler ends at the next comma
+ *     `if (named) concerned =` => `concerned = !named ||`
+ * - robots-directives.ts: every part concerns everyone
+ *     `if (!concerned) continue` => ``
+ * - encoding.ts: the label of the header is the encoding
+ *     `return sniffHtmlEncoding(body, {` => `return label ?? sniffHtmlEncoding(body, {`
  */
 import { parseMaxAge, parseRetryAfter, robotsDirectives, sniffEncoding } from '@warren/web'
 import fc from 'fast-check'
@@ -21,6 +40,24 @@ test('any Retry-After or Cache-Control gives nothing or whole milliseconds from 
       expect(isWait(parseMaxAge(`max-age=${header}`))).toBe(true)
     }),
     { numRuns: 500 },
+  )
+})
+
+test('max-age is found among any directives (RFC 9111 5.2)', () => {
+  const quoted = fc
+    .array(fc.constantFrom('a', ',', '=', ' ', 'max-age=1', '\\"', '\\\\', ';'), { maxLength: 5 })
+    .map((chars) => `"${chars.join('')}"`)
+  const other = fc
+    .tuple(fc.constantFrom('private', 'no-cache', 's-maxage', 'x-max-age', 'max-agent'), fc.option(fc.oneof(quoted, fc.constant('5'))))
+    .map(([name, value]) => (value === null ? name : `${name}=${value}`))
+  const others = fc.array(other, { maxLength: 3 })
+  fc.assert(
+    fc.property(others, others, fc.nat(31_536_000), fc.boolean(), (before, after, seconds, inQuotes) => {
+      const header = [...before, `Max-Age=${inQuotes ? `"${seconds}"` : seconds}`, ...after].join(', ')
+      expect([header, parseMaxAge(header)]).toEqual([header, seconds * 1_000])
+      expect(parseMaxAge([...before, ...after].join(','))).toBeUndefined()
+    }),
+    { numRuns: 1_000 },
   )
 })
 
@@ -65,6 +102,28 @@ test('any robots meta or X-Robots-Tag is read without an error, in any case', ()
         ).toEqual(directives)
     }),
     { numRuns: 500 },
+  )
+})
+
+test('a name in a line holds until the next name, the strictest word of all lines wins', () => {
+  const name = fc.constantFrom(undefined, 'warren', 'robots', '*', 'otherbot', 'warrenbot')
+  const word = fc.constantFrom('noindex', 'nofollow', 'none', 'all', 'max-snippet:5', 'unavailable_after: 25 Jun 2010 15:00:00 PST')
+  const line = fc.array(fc.tuple(name, word), { maxLength: 5 })
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 3 }), (lines) => {
+      const expected = { noindex: false, nofollow: false }
+      for (const line of lines) {
+        let concerned = true
+        for (const [name, word] of line) {
+          if (name !== undefined) concerned = ['warren', 'robots', '*'].includes(name)
+          expected.noindex ||= concerned && ['noindex', 'none'].includes(word)
+          expected.nofollow ||= concerned && ['nofollow', 'none'].includes(word)
+        }
+      }
+      const values = lines.map((line) => line.map(([name, word]) => (name === undefined ? word : `${name}: ${word}`)).join(', '))
+      expect([values, robotsDirectives(values, 'Warren')]).toMatchObject([values, expected])
+    }),
+    { numRuns: 1_000 },
   )
 })
 

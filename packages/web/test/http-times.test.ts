@@ -55,6 +55,11 @@ describe('max-age, RFC 9111 5.2.2.1', () => {
     ['max-age=0', 0],
     ['max-age=60, max-age=120', 60_000], // 4.2.1: the first of several
     ['max-age=99999999999999', YEAR_MS],
+    [',, max-age=60', 60_000], // RFC 9110 5.6.1.2: empty elements
+    ['private="set-cookie, max-age=5", max-age=60', 60_000], // RFC 9111 5.2.2.7: a quoted list of names
+    ['x="\\", max-age=5", max-age=60', 60_000],
+    ['x="max-age=5, max-age=60', undefined], // the string never ends
+    ['max-age=60=1', undefined],
     ['s-maxage=60', undefined],
     ['no-store', undefined],
     ['max-age', undefined],
