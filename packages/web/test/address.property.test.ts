@@ -1,8 +1,19 @@
-/**
- * Seen failing on these mutants of src/address.ts:
- * - the last partial byte of a prefix is not compared; the least specific block decides
- * - a Teredo client is taken without its bits flipped; NAT64 is global whatever it embeds; v4-mapped stays IPv6
- * - 172.16.0.0/12 written as /16
+/*
+ * Mutants that these tests kill:
+ * - address.ts: the last partial byte of a prefix is not compared
+ *     `const mask = prefix.bits - bit >= 8 ? 0xff : (0xff00 >> (prefix.bits - bit)) & 0xff` => `const mask = prefix.bits - bit >= 8 ? 0xff : 0`
+ * - address.ts: the least specific block decides
+ *     `.sort((a, b) => b.prefix.bits - a.prefix.bits)` => `.sort((a, b) => a.prefix.bits - b.prefix.bits)`
+ * - address.ts: a Teredo client is taken without its bits flipped
+ *     `(byte) => byte ^ 0xff` => `(byte) => byte`
+ * - address.ts: NAT64 is global whatever it embeds
+ *     `  const table = ipv4 === undefined ?` => `  if (inPrefix(bytes, NAT64)) return true; const table = ipv4 === undefined ?`
+ * - address.ts: v4-mapped stays IPv6
+ *     `inPrefix(bytes, V4_MAPPED) ? bytes.slice(12) : bytes` => `inPrefix(bytes, V4_MAPPED) ? bytes : bytes`
+ * - address.ts: 172.16.0.0/12 is a /16
+ *     `'172.16.0.0/12'` => `'172.16.0.0/16'`
+ * - address.ts: a zone is part of the address
+ *     `ipv6Bytes(address.replace(ZONE, ''))` => `ipv6Bytes(address)`
  */
 import { compileAddressGuard, isGlobalAddress } from '@warren/web'
 import fc from 'fast-check'

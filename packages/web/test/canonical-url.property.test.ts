@@ -1,9 +1,25 @@
-/**
- * Seen failing on these mutants:
- * - src/canonical-url.ts: escapes are decoded beside a bare `%`; a host whose final dots were cut is not parsed again;
- *   credentials stay; hex stays in lower case; an escape is decoded whatever it is; the fragment stays, or is cut before the parse
- * - src/fingerprint.ts: the last origin is remembered without its slash; the last origin is never replaced
- * - src/host-key.ts: an IPv6 host is searched for its port from its start
+/*
+ * Mutants that these tests kill:
+ * - canonical-url.ts: escapes are decoded beside a bare percent sign
+ *     `const decode = !BARE_PERCENT.test(url)` => `const decode = true`
+ * - canonical-url.ts: a host whose final dots were cut is not parsed again
+ *     `canonicalize(scheme + bare + rest)` => `((scheme + bare + rest) as CanonicalUrl)`
+ * - canonical-url.ts: credentials stay
+ *     `if (hostStart !== authority) url =` => `if (hostStart < authority) url =`
+ * - canonical-url.ts: hex stays in lower case
+ *     `: triplet.toUpperCase()` => `: triplet`
+ * - canonical-url.ts: an escape is decoded whatever it is
+ *     `return decode && isUnreserved(code) ?` => `return decode ?`
+ * - canonical-url.ts: the fragment stays
+ *     `if (hash !== -1) url = url.slice(0, hash)` => ``
+ * - canonical-url.ts: the fragment is cut before the parse
+ *     `const parsed = URL.parse(href, base)` => `const parsed = URL.parse(href.split('#')[0] ?? '', base)`
+ * - fingerprint.ts: the last origin is remembered without its slash
+ *     `url.slice(0, url.indexOf('/', 8) + 1)` => `url.slice(0, url.indexOf('/', 8))`
+ * - fingerprint.ts: the last origin is never replaced
+ *     `if (!url.startsWith(lastOrigin)) {` => `if (lastOrigin === ' ') {`
+ * - host-key.ts: an IPv6 host is searched for its port from its start
+ *     `origin[hostStart] === '[' ? origin.indexOf(']') : hostStart` => `hostStart`
  */
 import { createHash } from 'node:crypto'
 import { type CanonicalUrl, canonicalize, fingerprint, hostKeyOf, MAX_URL_CHARS, robotsUrlOf } from '@warren/web'

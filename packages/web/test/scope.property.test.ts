@@ -1,6 +1,13 @@
-/**
- * Seen failing on these mutants of src/scope.ts: the loop over folders ends before the host itself; it tries only the URL's own folder;
- * the query is taken for a part of the path; the root of a prefix keeps the file's name.
+/*
+ * Mutants that these tests kill:
+ * - scope.ts: the loop over folders ends before the host itself
+ *     `slash !== -1; slash` => `slash > folder.indexOf('/'); slash`
+ * - scope.ts: it tries only the URL's own folder
+ *     `slash = folder.lastIndexOf('/', slash - 1)` => `slash = -1`
+ * - scope.ts: the query is taken for a part of the path
+ *     `const path = query === -1 ? url : url.slice(0, query)` => `const path = query === -1 ? url : url`
+ * - scope.ts: the root of a prefix keeps the name of the file
+ *     `path.lastIndexOf('/') + 1)` => `path.length)`
  */
 import { type CanonicalUrl, canonicalize, inScope, scopeRoot } from '@warren/web'
 import fc from 'fast-check'
