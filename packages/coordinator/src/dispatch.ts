@@ -2,7 +2,7 @@ import { mapAllSettled, unwrap, withTimeout, yieldIfDue } from '@warren/async'
 import type { Broker } from '@warren/broker'
 import type { ClaimedVisit, Frontier, Settlement } from '@warren/frontier'
 import { CrawlError, type UrlRef, type Visit } from '@warren/protocol'
-import type { CanonicalUrl } from '@warren/web'
+import { serializeUsage, type UsagePreferences } from '@warren/web'
 import type { CoordinatorConfig } from './config.ts'
 import type { Announcer } from './control.ts'
 import type { CrawlBook } from './crawl-book.ts'
@@ -116,6 +116,12 @@ async function prepare(claimed: ClaimedVisit, deps: DispatchDeps): Promise<Visit
   }
 }
 
+/** What robots.txt says of the use of a URL travels with it, since whoever settles it does not read the rules again. */
+const withUsage = (url: UrlRef, usage: UsagePreferences | undefined): UrlRef => {
+  const text = usage === undefined ? '' : serializeUsage(usage)
+  return text === '' ? url : { ...url, usage: text }
+}
+
 const isTimeout = (error: unknown): boolean => error instanceof DOMException && error.name === 'TimeoutError'
 
 /** The visit's URLs that robots.txt allows, refilled while it allows none; the others are settled as excluded. undefined: the visit is over. */
@@ -130,8 +136,8 @@ async function allowedWork(claimed: ClaimedVisit, deps: DispatchDeps, agent: str
     for (const url of urls) {
       const due = yieldIfDue({ signal: deps.signal })
       if (due !== undefined) await due
-      const verdict = rules.check(agent, url.url as CanonicalUrl)
-      if (verdict.allowed) allowed.push(url)
+      const verdict = rules.check(agent, url.url)
+      if (verdict.allowed) allowed.push(withUsage(url, rules.usage(agent, url.url)))
       else {
         const fate = { kind: 'excluded', rule: 'robots', detail: `line ${verdict.line}: ${verdict.rule}` } as const
         excluded.push({ kind: 'url', crawlId, hostId, visitId, url, fate })

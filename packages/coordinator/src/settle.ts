@@ -3,6 +3,7 @@ import { Batcher, err, ok, type Result, yieldIfDue } from '@warren/async'
 import type { Broker, Consumer, Verdict } from '@warren/broker'
 import type { Frontier, Settlement } from '@warren/frontier'
 import { CrawlError, type Outcome } from '@warren/protocol'
+import { combineUsage, parseContentUsage, serializeUsage } from '@warren/web'
 import { admissionOf } from './admission.ts'
 import type { CoordinatorConfig } from './config.ts'
 import type { CrawlBook } from './crawl-book.ts'
@@ -94,7 +95,14 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
         hostId,
         visitId,
         url: outcome.url,
-        fate: { ...fate, candidates, links: outcome.links.length + (outcome.facts?.linksDropped ?? 0) },
+        fate: {
+          ...fate,
+          candidates,
+          links: outcome.links.length + (outcome.facts?.linksDropped ?? 0),
+          usage: serializeUsage(
+            combineUsage(parseContentUsage(outcome.url.usage ?? ''), parseContentUsage(fate.result.contentUsage ?? '')),
+          ),
+        },
       }
     }
     case 'start':

@@ -324,7 +324,7 @@ create table robots_hops (
 --> statement-breakpoint
 create index robots_hops_target on robots_hops (host_id, crawl_id);
 --> statement-breakpoint
--- Working types of the functions. `work`: a URL on its way from one table to another.
+-- Working types of the functions. `ready`: a URL that claim may take, with its place in its visit. `work`: a URL on its way from one table to another.
 create type work as (
   id bigint, crawl_id int, host_id int, pass int, depth smallint, chain smallint, priority smallint, parent bigint,
   attempt smallint, crashes smallint, retry_at timestamptz);
@@ -332,6 +332,8 @@ create type work as (
 create type picked as (
   host_id int, crawl_id int, turn double precision, room int, max_rank int, fate text, detail text, wait_until timestamptz, visit uuid,
   delay_ms int, width int, size int, address_id int, spacing_ms int, asking_host_id int, hop int, hop_url text);
+--> statement-breakpoint
+create type ready as (visit uuid, pos int, suspect boolean, crawl_id int, id bigint);
 --> statement-breakpoint
 create type candidate as (
   crawl_id int, fp uuid, url text, host_id int, depth smallint, chain smallint, priority smallint, parent bigint);

@@ -2,7 +2,9 @@
 --   crawls, claim lock (7001), leases, pending, host keys (inserts), urls, lowering lock (7002), hosts, visits, queues, addresses, counters;
 -- within each step the rows are locked by one sorted statement, or skipped when locked. A transaction is one call of one function.
 -- Host row: enqueue takes KEY SHARE, claim and visit ends NO KEY UPDATE, putting a host to sleep FOR UPDATE (excludes enqueue).
--- Plans are forced to walk indexes: a plan made on an empty table must stay good when it holds ten million rows.
+-- Plans are forced to walk indexes: a plan made on an empty table must stay good when it holds ten million rows. What reads, updates or
+-- deletes in partitioned tables is a function of one crawl, planned for it anew: a plan for all crawls locks every partition there is.
+-- Inserts lock only the partition that they meet.
 set local search_path = frontier;
 --> statement-breakpoint
 -- Adds up counter changes. Locks: counters, sorted; always the last step of a call.
@@ -108,27 +110,30 @@ begin
   end if;
 end $$;
 --> statement-breakpoint
--- Puts queues to sleep in which claim found nothing. The caller holds the hosts' row locks and has set due_at a second
+-- Puts queues of a crawl to sleep in which claim found nothing. The caller holds the hosts' row locks and has set due_at a second
 -- ahead. FOR UPDATE excludes an enqueue under way; skipped hosts are looked at again in that second. The look is a NEW statement, so it
 -- sees what an enqueue committed before the lock was taken: without either, a URL is queued in a host that nothing will ever wake.
 -- Locks: hosts FOR UPDATE SKIP LOCKED, queues (already the caller's).
-create function put_to_sleep(p_hosts int[], p_crawls int[]) returns void
-language plpgsql volatile as $$
+create function put_to_sleep(p_crawl int, p_hosts int[]) returns void
+language plpgsql volatile
+set plan_cache_mode = force_custom_plan
+as $$
 #variable_conflict use_column
 declare
   v_held int[];
   v_now timestamptz := clock_timestamp();
+  v_max_rank int;
 begin
+  select max_rank into v_max_rank from crawls where id = p_crawl;
   v_held := array(select id from hosts where id = any(p_hosts) order by id for update skip locked);
   update queues q set due_at = e.at, asleep = e.at > v_now
-    from (select k.host_id, k.crawl_id,
-                 case when exists (select from pending p where p.host_id = k.host_id and p.crawl_id = k.crawl_id and p.retry_at is null
-                                      and p.rank <= c.max_rank)
-                        or exists (select from robots_hops r where r.host_id = k.host_id and r.crawl_id = k.crawl_id and r.visit is null)
+    from (select k.host_id,
+                 case when exists (select from pending p where p.crawl_id = p_crawl and p.host_id = k.host_id and p.retry_at is null
+                                      and p.rank <= v_max_rank)
+                        or exists (select from robots_hops r where r.host_id = k.host_id and r.crawl_id = p_crawl and r.visit is null)
                       then v_now
-                      else coalesce((select p.retry_at from pending p where p.host_id = k.host_id and p.crawl_id = k.crawl_id
+                      else coalesce((select p.retry_at from pending p where p.crawl_id = p_crawl and p.host_id = k.host_id
                                         and p.retry_at is not null order by p.retry_at limit 1), 'infinity') end as at
-            from unnest(p_hosts, p_crawls) k(host_id, crawl_id) join crawls c on c.id = k.crawl_id
-           where k.host_id = any(v_held)) e
-   where q.host_id = e.host_id and q.crawl_id = e.crawl_id;
+            from unnest(v_held) k(host_id)) e
+   where q.host_id = e.host_id and q.crawl_id = p_crawl;
 end $$;

@@ -1,6 +1,66 @@
 -- Claim: takes due hosts and some of their URLs under leases. See docs/frontier.md.
 set local search_path = frontier;
 --> statement-breakpoint
+-- A URL as claim hands it out; validators only where there are some.
+create function url_json(p_id bigint, p_url text, p_depth int, p_chain int, p_attempt int, p_pass int, p_etag text, p_modified text) returns json
+language sql immutable as $$
+  select case when p_etag is null and p_modified is null then json_build_array(p_id, p_url, p_depth, p_chain, p_attempt, p_pass)
+              else json_build_array(p_id, p_url, p_depth, p_chain, p_attempt, p_pass, p_etag, p_modified) end
+$$;
+--> statement-breakpoint
+-- Those of the hosts in which nothing of the crawl can be claimed now.
+create function idle_hosts(p_crawl int, p_hosts int[], p_max_rank int) returns int[]
+language plpgsql volatile
+set plan_cache_mode = force_custom_plan
+as $$
+begin
+  return array(
+    select h.id from unnest(p_hosts) h(id)
+     where not exists (select from pending x where x.crawl_id = p_crawl and x.host_id = h.id and x.retry_at is null and x.rank <= p_max_rank)
+       and not exists (select from pending x where x.crawl_id = p_crawl and x.host_id = h.id and x.retry_at <= clock_timestamp()));
+end $$;
+--> statement-breakpoint
+-- What the visits of a crawl may take: first retries that are due, then by rank and discovery. Locks: pending SKIP LOCKED.
+create function find_ready(p_crawl int, p_visits uuid[], p_hosts int[], p_sizes int[], p_max_rank int) returns ready[]
+language plpgsql volatile
+set plan_cache_mode = force_custom_plan
+as $$
+begin
+  return (
+    select array_agg(row(p.visit, x.pos, x.suspect, p_crawl, x.id)::ready)
+      from unnest(p_visits, p_hosts, p_sizes) p(visit, host_id, size) cross join lateral (
+        select u.id, u.suspect, row_number() over (order by u.list, u.at, u.rank, u.id) as pos
+          from (select * from (select id, crashes > 0 as suspect, 1 as list, retry_at as at, rank from pending
+                                where crawl_id = p_crawl and host_id = p.host_id and retry_at <= clock_timestamp()
+                                order by retry_at limit p.size for update skip locked) a
+                union all
+                select * from (select id, false, 2, null::timestamptz, rank from pending
+                                where crawl_id = p_crawl and host_id = p.host_id and retry_at is null and rank <= p_max_rank
+                                order by rank, id limit p.size for update skip locked) b) u) x);
+end $$;
+--> statement-breakpoint
+-- Moves queued URLs of a crawl under leases. Returns them in the order of their ranks, as rows, with their visits, and as they are handed out.
+create function lease(p_crawl int, p_ids bigint[], p_visits uuid[], p_until timestamptz, out rows work[], out visits uuid[], out urls json[])
+language plpgsql volatile
+set plan_cache_mode = force_custom_plan
+as $$
+begin
+  with gone as (
+    delete from pending p using unnest(p_ids, p_visits) f(id, visit) where p.crawl_id = p_crawl and p.id = f.id returning p.*, f.visit),
+  put as (
+    insert into leases (id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, visit, until)
+    select g.id, g.crawl_id, g.host_id, g.pass, g.depth, g.chain, g.priority, g.parent, g.attempt, g.crashes, g.visit, p_until from gone g)
+  select array_agg(row(g.id, g.crawl_id, g.host_id, g.pass, g.depth, g.chain, g.priority, g.parent, g.attempt, g.crashes, null)::work
+                   order by g.rank, g.id),
+         array_agg(g.visit order by g.rank, g.id),
+         array_agg(url_json(g.id, u.url, g.depth, g.chain, g.attempt, g.pass, k.etag, k.last_modified) order by g.rank, g.id)
+    into rows, visits, urls
+    from gone g join urls u on u.crawl_id = p_crawl and u.id = g.id
+    left join lateral (select c.etag, c.last_modified from catalog c
+                        where c.crawl_id = p_crawl and c.id = g.id and c.pass < g.pass and g.pass > 1
+                        order by c.pass desc limit 1) k on true;
+end $$;
+--> statement-breakpoint
 -- A row per visit. One claim at a time in the cluster (7001): a call takes milliseconds, and being one transaction it cannot be left open.
 -- Locks: 7001 (try), hosts NO KEY UPDATE SKIP LOCKED, pending SKIP LOCKED, visits, queues, (sleep: hosts FOR UPDATE SKIP LOCKED),
 -- addresses (only claim writes them), counters.
@@ -14,7 +74,8 @@ as $$
 #variable_conflict use_column
 declare
   v_now timestamptz; v_until timestamptz;
-  v_hosts int[]; v_locked int[]; v_picked picked[]; v_rows work[]; v_of uuid[]; v_taken uuid[];
+  v_hosts int[]; v_locked int[]; v_picked picked[]; v_rows work[]; v_of uuid[]; v_urls json[]; v_taken uuid[];
+  v_idle int[] := '{}'; v_ready ready[]; v_crawl int; l record;
 begin
   if not pg_try_advisory_xact_lock(7001) then return; end if;
   v_now := clock_timestamp();
@@ -29,7 +90,7 @@ begin
     having c.max_bytes is null or sum(k.bytes) - c.pass_bytes < c.max_bytes),
   due as (
     select o.id, o.room, o.max_rank, q.host_id,
-           (o.leased + p_urls * row_number() over (partition by o.id order by q.due_at))::float8 / o.weight as turn
+           (o.leased + greatest(1, p_urls / p_hosts) * row_number() over (partition by o.id order by q.due_at))::float8 / o.weight as turn
       from open o cross join lateral (
         select host_id, due_at from queues where crawl_id = o.id and closed is null and due_at <= v_now order by due_at limit p_hosts) q
      where o.room > 0),
@@ -43,6 +104,9 @@ begin
   -- 2. Lock what nobody else holds, then look again in a new statement: only the locked row says whether a visit is open.
   -- Of an address group one host is taken in a call, and only when its calendar has come up to now and it has a slot; the others line up.
   v_locked := array(select id from hosts where id = any(v_hosts) order by id for no key update skip locked);
+  for l in select crawl_id, max_rank, array_agg(host_id) as hosts from unnest(v_picked) where host_id = any(v_locked) group by crawl_id, max_rank loop
+    v_idle := v_idle || idle_hosts(l.crawl_id, l.hosts, l.max_rank); -- a host is picked for one crawl
+  end loop;
   with seen as (
     select p.host_id, p.crawl_id, p.turn, p.room, p.max_rank, p.visit, s.*, h.address_id, h.next_at, h.robots_retry_at,
            coalesce(r.asking_host_id, h.id) as asking_host_id, coalesce(r.hop, 0) as hop, r.url as hop_url,
@@ -57,9 +121,7 @@ begin
                 when q.busy_ms >= c.host_time_ms then 'budget: max-time-per-host' end as closing,
            case when h.next_at > v_now then 'wait'
                 when r.asking_host_id is not null then 'hop'
-                when not exists (select from pending x where x.crawl_id = p.crawl_id and x.host_id = h.id and x.retry_at is null
-                                    and x.rank <= p.max_rank)
-                 and not exists (select from pending x where x.crawl_id = p.crawl_id and x.host_id = h.id and x.retry_at <= v_now) then 'empty'
+                when h.id = any(v_idle) then 'empty'
                 when h.robots_expires > v_now then 'pages'
                 when h.robots_retry_at > v_now then 'wait'
                 when a.asking_host_id is not null then 'wait'
@@ -103,34 +165,27 @@ begin
     into v_picked from judged;
   if v_picked is null then return; end if;
 
-  -- 3. Take URLs: first retries that are due, then by rank and discovery. A suspect is taken alone. Never more than the room of the
-  -- crawl and of this call; hosts that got nothing for that reason stay due.
-  with ready as (
-    select p.crawl_id, p.turn, p.room, p.size, p.visit, x.id, x.suspect, x.pos, first_value(x.suspect) over (partition by p.visit order by x.pos) as alone
-      from unnest(v_picked) p cross join lateral (
-        select u.id, u.suspect, row_number() over (order by u.list, u.at, u.rank, u.id) as pos
-          from (select * from (select id, crashes > 0 as suspect, 1 as list, retry_at as at, rank from pending
-                                where host_id = p.host_id and crawl_id = p.crawl_id and retry_at <= v_now
-                                order by retry_at limit p.size for update skip locked) a
-                union all
-                select * from (select id, false, 2, null::timestamptz, rank from pending
-                                where host_id = p.host_id and crawl_id = p.crawl_id and retry_at is null and rank <= p.max_rank
-                                order by rank, id limit p.size for update skip locked) b) u) x
-     where p.fate = 'pages'),
-  sized as (
-    select *, row_number() over (partition by visit order by pos) as n from ready where case when alone then pos = 1 else not suspect end),
-  fit as (
-    select *, row_number() over (partition by crawl_id order by turn, n) as of_crawl, row_number() over (order by turn, n) as of_call
-      from sized where n <= size),
-  gone as (
-    delete from pending p using fit f where p.id = f.id and p.crawl_id = f.crawl_id and f.of_crawl <= f.room and f.of_call <= p_urls
-    returning p.*, f.visit),
-  put as (
-    insert into leases (id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, visit, until)
-    select id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, visit, v_until from gone)
-  select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, null)::work order by rank, id),
-         array_agg(visit order by rank, id)
-    into v_rows, v_of from gone;
+  -- 3. Take URLs. A suspect is taken alone. Never more than the room of the crawl and of this call; hosts that got nothing for that
+  -- reason stay due.
+  for l in
+    select crawl_id, max_rank, array_agg(visit) as visits, array_agg(host_id) as hosts, array_agg(size) as sizes
+      from unnest(v_picked) where fate = 'pages' group by crawl_id, max_rank
+  loop
+    v_ready := v_ready || find_ready(l.crawl_id, l.visits, l.hosts, l.sizes, l.max_rank);
+  end loop;
+  for l in
+    with ready as (
+      select r.*, p.turn, p.room, p.size, first_value(r.suspect) over (partition by r.visit order by r.pos) as alone
+        from unnest(v_ready) r join unnest(v_picked) p on p.visit = r.visit),
+    sized as (
+      select *, row_number() over (partition by visit order by pos) as n from ready where case when alone then pos = 1 else not suspect end),
+    fit as (
+      select *, row_number() over (partition by crawl_id order by turn, n) as of_crawl, row_number() over (order by turn, n) as of_call
+        from sized where n <= size)
+    select crawl_id, array_agg(id) as ids, array_agg(visit) as visits from fit where of_crawl <= room and of_call <= p_urls group by crawl_id
+  loop
+    select v_rows || k.rows, v_of || k.visits, v_urls || k.urls into v_rows, v_of, v_urls from lease(l.crawl_id, l.ids, l.visits, v_until) k;
+  end loop;
   v_taken := array(select distinct visit from unnest(v_of) visit
                    union all select visit from unnest(v_picked) where fate in ('hop', 'robots', 'resolve'));
 
@@ -163,10 +218,11 @@ begin
    where p.visit = any(v_taken) and q.host_id = p.host_id and q.crawl_id <> p.crawl_id and not q.asleep and q.closed is null;
 
   -- 6. Sleep where nothing was found (also where only the room was missing: the look finds the URL and leaves the queue due).
-  select array_agg(host_id) into v_hosts from unnest(v_picked) where fate in ('pages', 'empty') and visit <> all(v_taken);
-  if v_hosts is not null then
-    perform put_to_sleep(v_hosts, array(select crawl_id from unnest(v_picked) where fate in ('pages', 'empty') and visit <> all(v_taken)));
-  end if;
+  for v_crawl, v_hosts in
+    select crawl_id, array_agg(host_id) from unnest(v_picked) where fate in ('pages', 'empty') and visit <> all(v_taken) group by crawl_id
+  loop
+    perform put_to_sleep(v_crawl, v_hosts);
+  end loop;
 
   if cardinality(v_taken) = 0 then return; end if;
   -- 7. The calendars of the groups: as many requests as were handed out.
@@ -177,14 +233,7 @@ begin
 
   return query
     with taken as materialized (
-      select r.visit, json_agg(url_json(r.id, u.url, r.depth, r.chain, r.attempt, r.pass, k.etag, k.last_modified) order by r.n) as urls
-        from unnest(v_rows, v_of) with ordinality
-               r(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at, visit, n)
-        join urls u on u.crawl_id = r.crawl_id and u.id = r.id
-        left join lateral (select c.etag, c.last_modified from catalog c
-                            where c.crawl_id = r.crawl_id and c.id = r.id and c.pass < r.pass and r.pass > 1
-                            order by c.pass desc limit 1) k on true
-       group by r.visit)
+      select visit, json_agg(url order by n) as urls from unnest(v_of, v_urls) with ordinality t(visit, url, n) group by visit)
     select p.crawl_id, p.host_id, h.key, p.visit, case p.fate when 'hop' then 'robots' else p.fate end, p.delay_ms, p.width, a.prefix::text,
            h.robots_access, h.robots_digest, p.asking_host_id, p.hop, p.hop_url, t.urls
       from unnest(v_picked) p join hosts h on h.id = p.host_id left join taken t on t.visit = p.visit
@@ -192,23 +241,16 @@ begin
      where p.visit = any(v_taken);
 end $$;
 --> statement-breakpoint
--- A URL as claim hands it out; validators only where there are some.
-create function url_json(p_id bigint, p_url text, p_depth int, p_chain int, p_attempt int, p_pass int, p_etag text, p_modified text) returns json
-language sql immutable as $$
-  select case when p_etag is null and p_modified is null then json_build_array(p_id, p_url, p_depth, p_chain, p_attempt, p_pass)
-              else json_build_array(p_id, p_url, p_depth, p_chain, p_attempt, p_pass, p_etag, p_modified) end
-$$;
---> statement-breakpoint
 -- More URLs under the lease of an open pages visit. Locks: 7001 (waits: the budget must not be read beside a claim), hosts, pending, queues,
 -- counters.
 create function refill(p_slot int, p_visit uuid, p_limit int) returns table (urls json)
 language plpgsql volatile
 set search_path = frontier set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
-set plan_cache_mode = force_generic_plan
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
-  v_host int; v_crawl int; v_until timestamptz; v_room bigint; v_max_rank int; v_rows work[];
+  v_host int; v_crawl int; v_until timestamptz; v_room bigint; v_max_rank int; v_ids bigint[]; v_rows work[]; v_urls json[];
 begin
   select host_id, crawl_id into v_host, v_crawl from visits where id = p_visit and kind = 'pages';
   if not found then return; end if;
@@ -225,24 +267,11 @@ begin
     into v_room, v_max_rank
     from crawls c join crawl_counts k on k.crawl_id = c.id where c.id = v_crawl and c.state = 'running' group by c.id;
   if v_room is null or v_room <= 0 then return; end if;
-  with fit as (
-    select * from (select id from pending where crawl_id = v_crawl and host_id = v_host and retry_at is null and rank <= v_max_rank
-                    order by rank, id limit v_room for update skip locked) a),
-  gone as (
-    delete from pending p using fit where p.id = fit.id and p.crawl_id = v_crawl returning p.*),
-  put as (
-    insert into leases (id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, visit, until)
-    select id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, p_visit, v_until from gone)
-  select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, null)::work order by rank, id)
-    into v_rows from gone;
+  v_ids := array(select id from pending where crawl_id = v_crawl and host_id = v_host and retry_at is null and rank <= v_max_rank
+                  order by rank, id limit v_room for update skip locked);
+  select k.rows, k.urls into v_rows, v_urls from lease(v_crawl, v_ids, array_fill(p_visit, array[cardinality(v_ids)]), v_until) k;
   if v_rows is null then return; end if;
   perform enqueue(null, null, null, null, host_deltas(v_rows, 1, 0));
   perform count_up(deltas(p_slot, v_rows, 0, -1, 1, 0, 0, 0));
-  return query
-    select json_agg(url_json(r.id, u.url, r.depth, r.chain, r.attempt, r.pass, k.etag, k.last_modified) order by r.n)
-      from unnest(v_rows) with ordinality r(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at, n)
-      join urls u on u.crawl_id = r.crawl_id and u.id = r.id
-      left join lateral (select c.etag, c.last_modified from catalog c
-                          where c.crawl_id = r.crawl_id and c.id = r.id and c.pass < r.pass and r.pass > 1
-                          order by c.pass desc limit 1) k on true;
+  return query select array_to_json(v_urls);
 end $$;

@@ -1,57 +1,92 @@
 -- Settle: what became of URLs, the links of their pages, the ends of visits and robots.txt, in one commit. Also seeding: links without a page.
 set local search_path = frontier;
 --> statement-breakpoint
--- Admits what is new. Returns the new URLs; a queued one takes a shorter path and a higher priority (p_candidates is unique by crawl, fp).
+-- Admits what is new to a crawl. Returns the new URLs; a queued one takes a shorter path and a higher priority (p_candidates is unique by fp).
 -- Locks: urls (one sorted insert), then only if something is lowered 7002 of the crawl, pending SKIP LOCKED: whoever else holds the row
 -- takes the URL out of the queue, except another lowering, which 7002 excludes.
-create function admit(p_slot int, p_candidates candidate[], out fresh work[], out lowered work[], out changes crawl_counts[])
-language plpgsql volatile as $$
+create function admit(p_slot int, p_crawl int, p_candidates candidate[], out fresh work[], out lowered work[], out changes crawl_counts[])
+language plpgsql volatile
+set plan_cache_mode = force_custom_plan
+as $$
 #variable_conflict use_column
 declare
-  v_new candidate[]; v_known work[]; v_ids bigint[]; v_inserted int;
+  v_new candidate[]; v_known work[]; v_ids bigint[]; v_inserted int; v_pass int; v_by_level boolean;
 begin
-  select array_agg(x::candidate order by x.crawl_id, x.fp) filter (where u.id is null),
-         array_agg(row(u.id, x.crawl_id, u.host_id, 0, x.depth, x.chain, x.priority, x.parent, 1, 0, null)::work) filter (where u.id is not null)
+  select pass, by_level into v_pass, v_by_level from crawls where id = p_crawl;
+  select array_agg(x::candidate order by x.fp) filter (where u.id is null),
+         array_agg(row(u.id, p_crawl, u.host_id, 0, x.depth, x.chain, x.priority, x.parent, 1, 0, null)::work) filter (where u.id is not null)
     into v_new, v_known
-    from unnest(p_candidates) x left join urls u on u.crawl_id = x.crawl_id and u.fp = x.fp;
+    from unnest(p_candidates) x left join urls u on u.crawl_id = p_crawl and u.fp = x.fp;
 
   if v_new is not null then
     with ins as (
       insert into urls (fp, parent, crawl_id, host_id, depth, chain, priority, url)
-      select fp, parent, crawl_id, host_id, depth, chain, priority, url from unnest(v_new) order by crawl_id, fp
+      select fp, parent, p_crawl, host_id, depth, chain, priority, url from unnest(v_new) order by fp
       on conflict do nothing
-      returning id, crawl_id, host_id, depth, chain, priority, parent)
-    select array_agg(row(i.id, i.crawl_id, i.host_id, c.pass, i.depth, i.chain, i.priority, i.parent, 1, 0, null)::work order by i.id), count(*)
-      into fresh, v_inserted from ins i join crawls c on c.id = i.crawl_id;
+      returning id, host_id, depth, chain, priority, parent)
+    select array_agg(row(id, p_crawl, host_id, v_pass, depth, chain, priority, parent, 1, 0, null)::work order by id), count(*)
+      into fresh, v_inserted from ins;
     if v_inserted < cardinality(v_new) then
       -- Another call admitted some between the two statements; its arrival may be the longer one.
       v_known := v_known || array(
-        select row(u.id, x.crawl_id, u.host_id, 0, x.depth, x.chain, x.priority, x.parent, 1, 0, null)::work
-          from unnest(v_new) x join urls u on u.crawl_id = x.crawl_id and u.fp = x.fp);
+        select row(u.id, p_crawl, u.host_id, 0, x.depth, x.chain, x.priority, x.parent, 1, 0, null)::work
+          from unnest(v_new) x join urls u on u.crawl_id = p_crawl and u.fp = x.fp);
     end if;
   end if;
 
-  v_ids := array(select x.id from unnest(v_known) x join pending p on p.crawl_id = x.crawl_id and p.id = x.id
+  v_ids := array(select x.id from unnest(v_known) x join pending p on p.crawl_id = p_crawl and p.id = x.id
                   where (x.depth, x.chain) < (p.depth, p.chain) or x.priority > p.priority order by x.id);
   if cardinality(v_ids) > 0 then
-    select array_agg(x::work) into v_known from unnest(v_known) x where x.id = any(v_ids);
-    perform pg_advisory_xact_lock(7002, crawl_id) from (select distinct crawl_id from unnest(v_known) order by 1) c;
-    v_ids := array(select p.id from unnest(v_known) x join pending p on p.crawl_id = x.crawl_id and p.id = x.id
-                    order by p.id for update of p skip locked);
+    perform pg_advisory_xact_lock(7002, p_crawl);
+    v_ids := array(select id from pending where crawl_id = p_crawl and id = any(v_ids) order by id for update skip locked);
     with low as (
       update pending p set
           depth = case when s.shorter then x.depth else p.depth end, chain = case when s.shorter then x.chain else p.chain end,
           parent = case when s.shorter then x.parent else p.parent end, priority = greatest(x.priority, p.priority),
-          rank = rank_of(c.by_level, least(x.depth, p.depth), greatest(x.priority, p.priority))
-        from unnest(v_known) x join pending old on old.crawl_id = x.crawl_id and old.id = x.id join crawls c on c.id = x.crawl_id
+          rank = rank_of(v_by_level, least(x.depth, p.depth), greatest(x.priority, p.priority))
+        from unnest(v_known) x join pending old on old.crawl_id = p_crawl and old.id = x.id
         cross join lateral (select (x.depth, x.chain) < (old.depth, old.chain) as shorter) s
-       where p.crawl_id = x.crawl_id and p.id = x.id and x.id = any(v_ids) and (s.shorter or x.priority > old.priority)
+       where p.crawl_id = p_crawl and p.id = x.id and x.id = any(v_ids) and (s.shorter or x.priority > old.priority)
       returning p.*, old.depth as was)
     select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at)::work),
            array_agg(row(crawl_id, was, p_slot, -1, -1, 0, 0, 0, 0, 0)::crawl_counts)
            || array_agg(row(crawl_id, depth, p_slot, 1, 1, 0, 0, 0, 0, 0)::crawl_counts)
       into lowered, changes from low;
   end if;
+end $$;
+--> statement-breakpoint
+-- Late successes: URLs of a crawl that are queued again although their page has come. Returns those of p_ids, locked.
+create function find_late(p_crawl int, p_ids bigint[]) returns bigint[]
+language plpgsql volatile
+set plan_cache_mode = force_custom_plan
+as $$
+begin
+  return array(select id from pending where crawl_id = p_crawl and id = any(p_ids) order by id for update);
+end $$;
+--> statement-breakpoint
+create function take_late(p_crawl int, p_ids bigint[], p_passes int[], p_of int[], out rows work[], out places int[])
+language plpgsql volatile
+set plan_cache_mode = force_custom_plan
+as $$
+begin
+  with pick as (
+    select distinct on (o.id) o.* from unnest(p_ids, p_passes, p_of) o(id, pass, n) order by o.id, o.n),
+  gone as (
+    delete from pending p using pick where p.crawl_id = p_crawl and p.id = pick.id and p.pass = pick.pass returning p.*, pick.n)
+  select array_agg(row(g.id, g.crawl_id, g.host_id, g.pass, g.depth, g.chain, g.priority, g.parent, g.attempt, g.crashes, g.retry_at)::work order by g.n),
+         array_agg(g.n order by g.n)
+    into rows, places from gone g;
+end $$;
+--> statement-breakpoint
+-- The answers that URLs of a crawl had in the pass before.
+create function answers_before(p_crawl int, p_ids bigint[], p_pass int) returns catalog[]
+language plpgsql volatile
+set plan_cache_mode = force_custom_plan
+as $$
+begin
+  return array(
+    select k from unnest(p_ids) i(id) cross join lateral (
+      select c::catalog as k from catalog c where c.crawl_id = p_crawl and c.id = i.id and c.pass < p_pass order by c.pass desc limit 1) x);
 end $$;
 --> statement-breakpoint
 -- URLs that a crashed or expired visit gives back: the first crash makes a suspect, which is then claimed alone; the third crash alone
@@ -143,7 +178,8 @@ declare
   v_now timestamptz;
   v_state text;
   v_ends visit_end[]; v_given int := 0; v_robots robots_result[]; v_answering robots_result[]; v_end_visits uuid[];
-  v_left work[]; v_left_of int[]; v_late work[]; v_late_of int[]; v_late_ids bigint[]; v_late_crawls int[]; v_bounded bigint[];
+  v_left work[]; v_left_of int[]; v_late work[]; v_late_of int[]; v_late_ids bigint[]; v_ids bigint[]; v_bounded bigint[]; v_crawl int; l record;
+  v_before catalog[];
   v_done work[]; v_done_of int[]; v_rows work[]; v_requeue work[]; v_fresh work[]; v_lowered work[]; v_returned work[];
   v_hops work[]; v_wake work[];
   v_host_ids int[]; v_candidates candidate[];
@@ -186,13 +222,12 @@ begin
     v_counts := v_counts || host_deltas(v_left, -1, 0);
 
     -- 3. Late successes: the lease expired and the URL is queued again. With a page budget they need a reservation of their own.
-    select array_agg(id order by id), array_agg(crawl_id order by id) into v_late_ids, v_late_crawls
-      from (select distinct o.id, o.crawl_id from unnest(p_ids, p_crawls, p_fates) o(id, crawl_id, fate)
-             where o.fate = 'done' and o.id <> all(array(select id from unnest(v_left)))) o;
-    if v_late_ids is not null then
-      v_late_ids := array(select p.id from unnest(v_late_ids, v_late_crawls) o(id, crawl_id) join pending p on p.crawl_id = o.crawl_id and p.id = o.id
-                           order by p.id for update of p);
-    end if;
+    for v_crawl, v_ids in
+      select o.crawl_id, array_agg(distinct o.id) from unnest(p_ids, p_crawls, p_fates) o(id, crawl_id, fate)
+       where o.fate = 'done' and o.id <> all(array(select id from unnest(v_left))) group by o.crawl_id order by 1
+    loop
+      v_late_ids := v_late_ids || find_late(v_crawl, v_ids);
+    end loop;
     if cardinality(v_late_ids) > 0 then
       v_bounded := array(select o.id from unnest(p_ids, p_crawls) o(id, crawl_id) join crawls c on c.id = o.crawl_id
                           where o.id = any(v_late_ids) and c.max_pages is not null);
@@ -206,15 +241,13 @@ begin
                              from crawls c where c.id = x.crawl_id));
         end if;
       end if;
-      with pick as (
-        select distinct on (o.id) o.id, o.crawl_id, o.pass, o.n
+      for l in
+        select crawl_id, array_agg(id) as ids, array_agg(pass) as passes, array_agg(n::int) as places
           from unnest(p_ids, p_crawls, p_passes, p_fates) with ordinality o(id, crawl_id, pass, fate, n)
-         where o.fate = 'done' and o.id = any(v_late_ids) order by o.id, o.n),
-      gone as (
-        delete from pending p using pick where p.crawl_id = pick.crawl_id and p.id = pick.id and p.pass = pick.pass returning p.*, pick.n)
-      select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at)::work order by n),
-             array_agg(n order by n)
-        into v_late, v_late_of from gone;
+         where fate = 'done' and id = any(v_late_ids) group by crawl_id
+      loop
+        select v_late || k.rows, v_late_of || k.places into v_late, v_late_of from take_late(l.crawl_id, l.ids, l.passes, l.places) k;
+      end loop;
       v_changes := v_changes || deltas(p_slot, v_late, 0, -1, 0, 1, 0, 0);
     end if;
 
@@ -228,6 +261,9 @@ begin
     v_done_of := v_done_of || v_late_of;
     if v_done is not null then
       v_counts := v_counts || host_deltas(v_done, 0, 1);
+      for l in select crawl_id, pass, array_agg(id) as ids from unnest(v_done) where pass > 1 group by crawl_id, pass loop
+        v_before := v_before || answers_before(l.crawl_id, l.ids, l.pass);
+      end loop;
       insert into catalog (id, crawl_id, pass, parent, depth, chain, attempt, status, content_type, location, etag, last_modified, body_bytes,
                            wire_bytes, digest, truncated, fetched_at, first_byte_ms, total_ms, links, links_dropped, noindex, nofollow, title,
                            lang, canonical, encoding, parse_error, usage, body_pass, changed, revisit_ms, revisit_at)
@@ -248,9 +284,7 @@ begin
           status smallint, content_type text, location text, etag text, last_modified text, body_bytes bigint, wire_bytes bigint, digest text,
           truncated text, fetched_at timestamptz, first_byte_ms int, total_ms int, links int, links_dropped int, noindex boolean,
           nofollow boolean, title text, lang text, canonical text, encoding text, parse_error text, usage text)
-        left join lateral (
-          select * from catalog o where o.crawl_id = d.crawl_id and o.id = d.id and o.pass < d.pass and d.pass > 1
-           order by o.pass desc limit 1) k on true
+        left join unnest(v_before) k on k.crawl_id = d.crawl_id and k.id = d.id
         cross join lateral (select a.status = 304 and k.id is not null as same,
                                    case when k.id is not null then a.status <> 304 and (a.status <> k.status and k.status <> 304
                                      or decode(a.digest, 'hex') is distinct from k.digest) end as changed) m
@@ -306,7 +340,10 @@ begin
              where page = 0 or page = any(v_done_of)
              order by crawl_id, fp, depth, chain, priority desc, parent) x;
     if v_candidates is not null then
-      select fresh, lowered, v_changes || changes into v_fresh, v_lowered, v_changes from admit(p_slot, v_candidates);
+      for l in select crawl_id, array_agg(x::candidate) as candidates from unnest(v_candidates) x group by crawl_id order by crawl_id loop
+        select v_fresh || fresh, v_lowered || lowered, v_changes || changes into v_fresh, v_lowered, v_changes
+          from admit(p_slot, l.crawl_id, l.candidates);
+      end loop;
       v_changes := v_changes || deltas(p_slot, v_fresh, 1, 1, 0, 0, 0, 0);
       admitted := coalesce(cardinality(v_fresh), 0);
       known := cardinality(v_candidates) - admitted;

@@ -59,26 +59,32 @@ end $$;
 --> statement-breakpoint
 -- Takes at most p_limit URLs of these hosts out of the queue of a crawl. Locks: pending SKIP LOCKED. The caller holds the hosts FOR UPDATE.
 create function take_queued(p_crawl int, p_hosts int[], p_limit int) returns work[]
-language sql volatile as $$
+language plpgsql volatile
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_rows work[];
+begin
   with batch as (
     select p.id from unnest(p_hosts) h(id) cross join lateral (
-      select * from (select id from frontier.pending where host_id = h.id and crawl_id = p_crawl and retry_at is not null
+      select * from (select id from pending where crawl_id = p_crawl and host_id = h.id and retry_at is not null
                       limit p_limit for update skip locked) a
       union all
-      select * from (select id from frontier.pending where host_id = h.id and crawl_id = p_crawl and retry_at is null
+      select * from (select id from pending where crawl_id = p_crawl and host_id = h.id and retry_at is null
                       limit p_limit for update skip locked) b) p
      limit p_limit),
   gone as (
-    delete from frontier.pending p using batch s where p.crawl_id = p_crawl and p.id = s.id returning p.*)
-  select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at)::frontier.work order by id) from gone
-$$;
+    delete from pending p using batch s where p.crawl_id = p_crawl and p.id = s.id returning p.*)
+  select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at)::work order by id) into v_rows from gone;
+  return v_rows;
+end $$;
 --> statement-breakpoint
 -- Ends what is queued in the closed queues of a crawl: as failed where it gave a host up, as excluded otherwise.
 -- Locks: hosts FOR UPDATE SKIP LOCKED (so nothing is enqueued meanwhile), pending SKIP LOCKED, queues, counters.
 create function close_step(p_slot int, p_limit int) returns int
 language plpgsql volatile
 set search_path = frontier set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
-set plan_cache_mode = force_generic_plan
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
@@ -121,47 +127,49 @@ end $$;
 --> statement-breakpoint
 -- Which URLs of a crawl's next p_limit, in the order of their ids, are asked for again in its pass: all that failed or were excluded, and
 -- those with an answer that is due. Catalog rows beyond the passes that are kept go. The caller holds the crawl's row.
-create function pass_step(p_slot int, p_crawl crawls, p_limit int, out changes crawl_counts[], out cursor_at bigint, out pruned bigint)
-language plpgsql volatile as $$
+create function pass_step(p_slot int, c crawls, p_limit int, out changes crawl_counts[], out cursor_at bigint, out pruned bigint)
+language plpgsql volatile
+set plan_cache_mode = force_custom_plan
+as $$
 #variable_conflict use_column
 declare
-  v_ids bigint[]; v_ended work[]; v_due work[]; v_keep int := (p_crawl.config ->> 'keepPasses')::int;
+  v_ids bigint[]; v_ended work[]; v_due work[]; v_crawl int := c.id; v_keep int := (c.config ->> 'keepPasses')::int;
 begin
-  v_ids := array(select id from urls where crawl_id = p_crawl.id and id > p_crawl.pass_cursor order by id limit p_limit);
+  v_ids := array(select id from urls where crawl_id = v_crawl and id > c.pass_cursor order by id limit p_limit);
   cursor_at := v_ids[cardinality(v_ids)]; -- null: it was the last
   pruned := 0;
   if cursor_at is null then return; end if;
 
   with gone as (
-    delete from failures f where f.crawl_id = p_crawl.id and f.id = any(v_ids) and f.pass < p_crawl.pass returning f.*)
-  select array_agg(row(f.id, f.crawl_id, f.host_id, p_crawl.pass, f.depth, u.chain, u.priority, f.parent, 1, 0, null)::work order by f.id)
-    into v_ended from gone f join urls u on u.crawl_id = f.crawl_id and u.id = f.id;
+    delete from failures f where f.crawl_id = v_crawl and f.id = any(v_ids) and f.pass < c.pass returning f.*)
+  select array_agg(row(f.id, f.crawl_id, f.host_id, c.pass, f.depth, u.chain, u.priority, f.parent, 1, 0, null)::work order by f.id)
+    into v_ended from gone f join urls u on u.crawl_id = v_crawl and u.id = f.id;
   changes := deltas(p_slot, v_ended, 0, 1, 0, 0, -1, 0);
   v_due := v_ended;
   with gone as (
-    delete from exclusions e where e.crawl_id = p_crawl.id and e.id = any(v_ids) and e.pass < p_crawl.pass returning e.*)
-  select array_agg(row(e.id, e.crawl_id, e.host_id, p_crawl.pass, e.depth, u.chain, u.priority, e.parent, 1, 0, null)::work order by e.id)
-    into v_ended from gone e join urls u on u.crawl_id = e.crawl_id and u.id = e.id;
+    delete from exclusions e where e.crawl_id = v_crawl and e.id = any(v_ids) and e.pass < c.pass returning e.*)
+  select array_agg(row(e.id, e.crawl_id, e.host_id, c.pass, e.depth, u.chain, u.priority, e.parent, 1, 0, null)::work order by e.id)
+    into v_ended from gone e join urls u on u.crawl_id = v_crawl and u.id = e.id;
   changes := changes || deltas(p_slot, v_ended, 0, 1, 0, 0, 0, -1);
   v_due := v_due || v_ended;
   -- Done: its newest answer is of an earlier pass, and it is nowhere else.
-  select array_agg(row(k.id, p_crawl.id, u.host_id, p_crawl.pass, k.depth, k.chain, u.priority, k.parent, 1, 0, null)::work order by k.id)
+  select array_agg(row(k.id, v_crawl, u.host_id, c.pass, k.depth, k.chain, u.priority, k.parent, 1, 0, null)::work order by k.id)
     into v_ended
     from unnest(v_ids) i(id)
-    cross join lateral (select * from catalog c where c.crawl_id = p_crawl.id and c.id = i.id order by c.pass desc limit 1) k
-    join urls u on u.crawl_id = p_crawl.id and u.id = k.id
-   where k.pass < p_crawl.pass and (p_crawl.pass_all or k.revisit_at <= p_crawl.pass_at)
+    cross join lateral (select * from catalog o where o.crawl_id = v_crawl and o.id = i.id order by o.pass desc limit 1) k
+    join urls u on u.crawl_id = v_crawl and u.id = k.id
+   where k.pass < c.pass and (c.pass_all or k.revisit_at <= c.pass_at)
      and k.id <> all(array(select id from unnest(v_due)));
   changes := changes || deltas(p_slot, v_ended, 0, 1, 0, -1, 0, 0);
   v_due := v_due || v_ended;
 
   if v_keep is not null then
     with old as (
-      select c.id, c.pass from unnest(v_ids) i(id) cross join lateral (
-        select id, pass from catalog c where c.crawl_id = p_crawl.id and c.id = i.id order by c.pass desc offset greatest(v_keep, 1)) c),
+      select o.id, o.pass from unnest(v_ids) i(id) cross join lateral (
+        select o.id, o.pass from catalog o where o.crawl_id = v_crawl and o.id = i.id order by o.pass desc offset greatest(v_keep, 1)) o),
     gone as (
-      delete from catalog c using old where c.crawl_id = p_crawl.id and c.id = old.id and c.pass = old.pass returning c.depth, c.body_bytes)
-    select changes || array_agg(row(p_crawl.id, depth, p_slot, 0, 0, 0, 0, 0, 0, -bytes)::crawl_counts), coalesce(sum(bytes), 0)
+      delete from catalog k using old where k.crawl_id = v_crawl and k.id = old.id and k.pass = old.pass returning k.depth, k.body_bytes)
+    select changes || array_agg(row(v_crawl, depth, p_slot, 0, 0, 0, 0, 0, 0, -bytes)::crawl_counts), coalesce(sum(bytes), 0)
       into changes, pruned from (select depth, sum(body_bytes) as bytes from gone group by depth) g;
   end if;
   perform enqueue(v_due, null, null, null, null);
@@ -174,7 +182,7 @@ end $$;
 create function advance(p_slot int, p_crawl int, p_limit int) returns table (before text, after text, reason text, busy boolean)
 language plpgsql volatile
 set search_path = frontier set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
-set plan_cache_mode = force_generic_plan
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare

@@ -66,7 +66,7 @@ end $$;
 -- one), pending (only when levels are switched on or off: all of the crawl), queues.
 create function set_config(p_crawl int, p_config jsonb) returns boolean
 language plpgsql volatile
-set search_path = frontier
+set search_path = frontier set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
@@ -164,6 +164,7 @@ end $$;
 create function reopen_step(p_slot int, p_host int, p_limit int) returns int
 language plpgsql volatile
 set search_path = frontier set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare

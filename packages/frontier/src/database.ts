@@ -25,6 +25,9 @@ const CONFLICT_RETRY = { attempts: 6, baseMs: 20, maxMs: 500 }
  */
 const CONFLICT_BUDGET = { ratio: 0.2, minPerSecond: 2 }
 
+/** A plan that is kept for every crawl locks the partitions of all of them; the functions that may keep theirs say so. */
+const OPTIONS = '-c plan_cache_mode=force_custom_plan'
+
 const INT8_OID = 20
 /** int8 as number: ids, counts and bytes stay below 2^53; cursors are selected as text. Everything else as pg does it. */
 const types = {
@@ -55,6 +58,7 @@ export class Database implements AsyncDisposable {
       statement_timeout: STATEMENT_TIMEOUT_MS,
       lock_timeout: LOCK_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+      options: OPTIONS,
       types,
     })
     // An idle connection that breaks is replaced by the pool; without a listener the event would end the process.

@@ -178,6 +178,6 @@ function answerRow({ result, facts, candidates, links, usage }: Extract<Fate, { 
     canonical: facts?.canonical ?? null,
     encoding: facts?.encoding ?? null,
     parse_error: facts?.parseError ?? null,
-    usage: usage ?? null,
+    usage: usage === undefined || usage === '' ? null : usage,
   }
 }

@@ -71,9 +71,9 @@ describe('putting a host to sleep loses no wake-up', () => {
         'put_to_sleep',
         ['v_held := array(select id from hosts where id = any(p_hosts) order by id for update skip locked);', ''],
         [
-          'k.host_id = any(v_held)',
-          `k.host_id in (with p as materialized (select pg_advisory_xact_lock_shared(${PAUSE}) as x) select h.id from p cross join lateral
-             (select id from hosts where id = any(p_hosts) and p is not null order by id for update skip locked) h)`,
+          'unnest(v_held) k(host_id)',
+          `(with p as materialized (select pg_advisory_xact_lock_shared(${PAUSE}) as x) select h.id from p cross join lateral
+             (select id from hosts where id = any(p_hosts) and p is not null order by id for update skip locked) h) k(host_id)`,
         ],
       )
     } else await world.mutate('put_to_sleep', ['v_held := array(', `${pause} v_held := array(`])
@@ -220,7 +220,7 @@ test.each([
   { name: 'mutant: no lock for lowering', mutant: true },
 ])('admit: of two shorter paths at once the shortest stays: $name', async ({ mutant }) => {
   const world = await createWorld()
-  if (mutant) await world.mutate('admit', ['perform pg_advisory_xact_lock(7002, crawl_id)', 'perform crawl_id'])
+  if (mutant) await world.mutate('admit', ['perform pg_advisory_xact_lock(7002, p_crawl)', 'perform p_crawl'])
   const { frontier } = world
   const crawl = await startCrawl(frontier, [A])
   await frontier.seed(crawl.id, [candidate(`${A}x`, 5)])

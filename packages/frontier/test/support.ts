@@ -200,11 +200,11 @@ export async function onePage(frontier: Frontier, options: Partial<ClaimOptions>
 export async function crawlAll(frontier: Frontier, links: (url: UrlRef) => readonly Candidate[] = () => []): Promise<string[]> {
   const fetched: string[] = []
   for (;;) {
-    const visits = await claimPages(frontier)
+    let visits = await claimPages(frontier)
     if (visits.length === 0) {
       const changes = await frontier.advance()
-      if (changes.length === 0 && (await claimPages(frontier)).length === 0) return fetched
-      continue
+      visits = await claimPages(frontier)
+      if (changes.length === 0 && visits.length === 0) return fetched
     }
     for (const visit of visits) {
       fetched.push(...urlsOf(visit).map(({ url }) => url))
