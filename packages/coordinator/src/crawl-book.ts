@@ -1,6 +1,6 @@
 import { mapAll } from '@warren/async'
-import type { Crawl, Frontier } from '@warren/frontier'
-import type { CrawlState } from '@warren/protocol'
+import { type Crawl, crawlLife, type Frontier } from '@warren/frontier'
+import { CrawlError, type CrawlState } from '@warren/protocol'
 import { type CanonicalUrl, compileFilter, compilePriorities, inScope } from '@warren/web'
 
 /** A crawl with everything that admission looks at, compiled. */
@@ -47,11 +47,11 @@ export class CrawlBook {
     return crawls.map(({ id, state }) => ({ id, state }))
   }
 
-  /** The crawl, or undefined if there is none (it was deleted while messages about it were under way). */
+  /** The crawl, or undefined if there is none: it was deleted while messages about it were under way, or has failed. */
   get(crawlId: number): Promise<OpenCrawl | undefined> {
     let open = this.#open.get(crawlId)
     if (open === undefined) {
-      open = this.#frontier.crawl(crawlId).then((crawl) => (crawl === undefined ? undefined : this.#compile(crawl)))
+      open = this.#frontier.crawl(crawlId).then((crawl) => crawl && this.#compile(crawl))
       this.#remember(crawlId, open)
     }
     return open
@@ -74,9 +74,16 @@ export class CrawlBook {
     Object.assign(open, await this.#readRoots(open.crawl.id))
   }
 
-  async #compile(crawl: Crawl): Promise<OpenCrawl> {
-    const { config } = crawl
-    return { crawl, filter: compileFilter(config), priorityOf: compilePriorities(config.priorities), ...(await this.#readRoots(crawl.id)) }
+  /** A crawl whose expressions cannot be read fails, and the others go on. */
+  async #compile(crawl: Crawl): Promise<OpenCrawl | undefined> {
+    const roots = await this.#readRoots(crawl.id)
+    try {
+      return { crawl, filter: compileFilter(crawl.config), priorityOf: compilePriorities(crawl.config.priorities), ...roots }
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error
+      if ('fail' in crawlLife[crawl.state]) await this.#frontier.transition(crawl.id, 'fail', error.message).catch(ignoreConflict)
+      return undefined
+    }
   }
 
   async #readRoots(crawlId: number): Promise<Pick<OpenCrawl, 'roots' | 'rootsDueAt'>> {
@@ -93,4 +100,9 @@ export class CrawlBook {
       if (this.#open.get(crawlId) === open) this.#open.delete(crawlId)
     })
   }
+}
+
+/** Somebody ended it in this moment. */
+function ignoreConflict(error: unknown): void {
+  if (!(error instanceof CrawlError) || error.code !== 'ERR_CRAWL_CONFLICT') throw error
 }

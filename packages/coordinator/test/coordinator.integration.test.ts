@@ -3,6 +3,7 @@
 // told only when due; a failed read kept; any redirect widens the scope; the window not looked at, for visits or for URLs.
 import type { Frontier } from '@warren/frontier'
 import { CrawlError, type UrlOutcome } from '@warren/protocol'
+import type { HostKey } from '@warren/web'
 import { afterEach, expect, test, vi } from 'vitest'
 import { type Scene, startScene } from './scene.ts'
 
@@ -266,4 +267,130 @@ test('a failed read of the database ends no coordinator', async () => {
   await scene.answer({ [`${A}/`]: 200 })
   await scene.ended(crawl)
   expect(await scene.frontier.counts(crawl.id)).toMatchObject({ done: 1 })
+})
+
+test('passes: another one asks with validators, 304 is an answer, and a schedule starts the next by itself', async () => {
+  scene = await startScene()
+  const schedule = { cron: '* * * * *', timeZone: 'Europe/Berlin' }
+  const recrawl = { firstIntervalMs: 1, minIntervalMs: 1, maxIntervalMs: 1_000, schedule }
+  const crawl = await scene.crawl([`${A}/`], { recrawl })
+  await scene.answer({ [`${A}/`]: [{ etag: '"1"', links: [`${A}/b`] }, { status: 304 }], [`${A}/b`]: 200 })
+  await scene.ended(crawl)
+  await scene.frontier.setNextPass(crawl.id, (await nextAt(crawl.id)) ?? null, new Date(Date.now() - 1_000)) // its minute has come
+  await vi.waitFor(async () => expect(await catalog(scene.frontier, crawl.id)).toHaveLength(4), 20_000)
+  const asked = scene.visits.flatMap(({ work }) => (work.kind === 'pages' ? work.urls : []))
+  expect(asked.map(({ url, pass, validators }) => [url, pass, validators]).sort()).toEqual([
+    [`${A}/`, 1, undefined],
+    [`${A}/`, 2, { etag: '"1"', lastModified: null }],
+    [`${A}/b`, 1, undefined],
+    [`${A}/b`, 2, undefined],
+  ])
+  expect((await catalog(scene.frontier, crawl.id)).map(({ pass, status, changed }) => [pass, status, changed]).sort()).toEqual([
+    [1, 200, null],
+    [1, 200, null],
+    [2, 200, false],
+    [2, 304, false],
+  ])
+})
+
+async function nextAt(crawlId: number): Promise<Date | undefined> {
+  let next: Date | undefined
+  const spy = vi.spyOn(scene.frontier, 'setNextPass')
+  await vi.waitFor(() => {
+    next = spy.mock.calls.find(([id]) => id === crawlId)?.[2]
+    if (next === undefined) throw new Error('it has not looked yet')
+  }, 10_000)
+  spy.mockRestore()
+  return next
+}
+
+test('usage: what robots.txt and the answer prefer is kept with the page, the stricter of both', async () => {
+  scene = await startScene()
+  const crawl = await scene.crawl([`${A}/`, `${A}/free`])
+  const text = 'User-agent: *\nContent-Usage: train-ai=n\nAllow: /'
+  await scene.answer({
+    [`${A}/robots.txt`]: { text },
+    [`${A}/`]: { contentUsage: 'train-ai=y, search=y' },
+    [`${A}/free`]: 200,
+  })
+  await scene.ended(crawl)
+  const rows = await catalog(scene.frontier, crawl.id)
+  expect(Object.fromEntries(rows.map(({ url, usage }) => [url, usage]))).toEqual({
+    [`${A}/`]: 'search=y, train-ai=n',
+    [`${A}/free`]: 'train-ai=n',
+  })
+})
+
+test('priorities: what an expression prefers is fetched first', async () => {
+  scene = await startScene()
+  const priorities = [
+    { match: '/news/', priority: 10 },
+    { match: '/n', priority: -10 },
+  ]
+  const crawl = await scene.crawl([`${A}/`], { priorities, delayMs: 0, maxPagesPerHost: null })
+  await scene.answer({
+    [`${A}/`]: { links: ['/nothing', '/plain', '/news/1'].map((path) => A + path) },
+    ...Object.fromEntries(['/nothing', '/plain', '/news/1'].map((path) => [A + path, 200])),
+  })
+  await scene.ended(crawl)
+  expect(scene.requested.slice(-3)).toEqual(['/news/1', '/plain', '/nothing'].map((path) => A + path))
+})
+
+test('refusals: a counter and one link for each rule and host', async () => {
+  scene = await startScene()
+  const crawl = await scene.crawl([`${A}/`], { exclude: ['private'] })
+  const spy = vi.spyOn(scene.frontier, 'addRefusals')
+  await scene.answer({ [`${A}/`]: { links: [`${B}/1`, `${B}/2`, `${A}/private`] } })
+  await scene.ended(crawl)
+  await vi.waitFor(() => expect(spy.mock.calls.flatMap(([refusals]) => refusals)).toHaveLength(2), 10_000)
+  expect(
+    spy.mock.calls
+      .flatMap(([refusals]) => refusals)
+      .map(({ rule, count, sample }) => [rule, count, sample])
+      .sort(),
+  ).toEqual([
+    ['filter', 1, `${A}/private`],
+    ['scope', 2, `${B}/1`],
+  ])
+})
+
+test('heartbeat: a coordinator tells what it waits for', async () => {
+  scene = await startScene()
+  const spy = vi.spyOn(scene.frontier, 'heartbeat')
+  await vi.waitFor(() => expect(spy.mock.lastCall?.[0]).toMatchObject({ fetchers: 0, holds: 'no fetcher takes visits' }), 10_000)
+  await scene.answer({})
+  await vi.waitFor(() => expect(spy.mock.lastCall?.[0]).toMatchObject({ fetchers: 1, holds: null }), 10_000)
+})
+
+test('control: fetchers hear of a recalled visit at once', async () => {
+  scene = await startScene({ CONTROL_MS: 60_000 })
+  const heard: (readonly string[])[] = []
+  await using _feed = await scene.broker.onControl(({ recalled }) => void heard.push(recalled))
+  const taken: string[] = []
+  await scene.broker.consume('visits', { prefetch: 1 }, async ({ message }) => {
+    taken.push(message.visitId)
+    return 'ack'
+  })
+  await scene.crawl([`${A}/`])
+  await vi.waitFor(() => expect(taken).toHaveLength(1), 10_000)
+  await scene.frontier.block('http://a.test:80' as HostKey, 'asked to')
+  await vi.waitFor(() => expect(heard.at(-1)).toEqual(taken), 10_000)
+})
+
+test('a crawl whose expressions cannot be read fails with the reason, and the others go on', async () => {
+  scene = await startScene()
+  const broken = await scene.crawl([`${A}/`], { exclude: ['('] })
+  const crawl = await scene.crawl([`${B}/`])
+  await scene.answer({ [`${B}/`]: 200 })
+  await scene.ended(crawl)
+  await vi.waitFor(async () => expect(await scene.frontier.crawl(broken.id)).toMatchObject({ state: 'failed' }), 10_000)
+  expect((await scene.frontier.crawl(broken.id))?.reason).toMatch(/Cannot compile exclude expression "\("/)
+  expect(pages()).toEqual([`${B}/`])
+})
+
+test('retention: a crawl is deleted when its time is over', async () => {
+  scene = await startScene()
+  const crawl = await scene.crawl([`${A}/`], { retentionMs: 1 })
+  await scene.answer({ [`${A}/`]: 200 })
+  await vi.waitFor(async () => expect(await scene.frontier.crawl(crawl.id)).toBeUndefined(), 10_000)
 })

@@ -44,6 +44,8 @@ const SETTINGS = {
   THROTTLE_BASE_MS: 1,
 }
 
+let named = 0
+
 export async function startScene(settings: Readonly<Record<string, number>> = {}): Promise<Scene> {
   await using stack = new AsyncDisposableStack()
   const database = stack.use(await testDatabase({ template: { name: 'coordinator', prepare: migrate } }))
@@ -83,7 +85,7 @@ export async function startScene(settings: Readonly<Record<string, number>> = {}
     },
     crawl: async (seeds, changes = {}) => {
       const base = { ...defaultCrawlConfig('Test/1'), delayMs: 0, addressSlots: 0, ...changes }
-      const crawl = await frontier.createCrawl({ name: 'test', config: base })
+      const crawl = await frontier.createCrawl({ name: `test ${++named}`, config: base })
       const urls = seeds.map(canonical)
       await frontier.addRoots(
         crawl.id,

@@ -30,7 +30,7 @@ end $$;
 -- at the end the partitioned tables ACCESS EXCLUSIVE, for which it waits a fifth of a second at most.
 create function delete_step(p_crawl int, p_limit int) returns boolean
 language plpgsql volatile security definer
-set search_path = frontier, pg_temp
+set search_path = frontier, pg_temp set enable_seqscan = off
 as $$
 declare
   v_state text; v_table text;
@@ -42,14 +42,17 @@ begin
   end if;
   update crawls set deleting = true where id = p_crawl and not deleting;
   with q as (
-    delete from queues where (host_id, crawl_id) in (
-      select host_id, crawl_id from queues where crawl_id = p_crawl limit p_limit for update skip locked) returning 1),
+    delete from queues where crawl_id = p_crawl and host_id = any(array(
+      select host_id from queues where crawl_id = p_crawl and closed is null limit p_limit for update skip locked)) returning 1),
+  c as (
+    delete from queues where crawl_id = p_crawl and host_id = any(array(
+      select host_id from queues where crawl_id = p_crawl and closed is not null limit p_limit for update skip locked)) returning 1),
   r as (
     delete from refusals where (crawl_id, host_id, rule) in (
       select crawl_id, host_id, rule from refusals where crawl_id = p_crawl limit p_limit) returning 1),
   s as (
     delete from crawl_roots where (crawl_id, root) in (select crawl_id, root from crawl_roots where crawl_id = p_crawl limit p_limit) returning 1)
-  select 'more' into v_state from (select from q union all select from r union all select from s) x limit 1;
+  select 'more' into v_state from (select from q union all select from c union all select from r union all select from s) x limit 1;
   if found then return true; end if;
   set local lock_timeout = '200ms';
   foreach v_table in array crawl_tables() loop
@@ -66,7 +69,7 @@ end $$;
 -- one), pending (only when levels are switched on or off: all of the crawl), queues.
 create function set_config(p_crawl int, p_config jsonb) returns boolean
 language plpgsql volatile
-set search_path = frontier set plan_cache_mode = force_custom_plan
+set search_path = frontier set plan_cache_mode = force_custom_plan set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
@@ -81,8 +84,8 @@ begin
   if c.by_level <> (p_config ->> 'depthByLevel')::boolean then
     update pending set rank = rank_of(not c.by_level, depth, priority) where crawl_id = p_crawl;
   end if;
-  perform 1 from queues where crawl_id = p_crawl and asleep order by host_id for update;
-  update queues set due_at = clock_timestamp(), asleep = false where crawl_id = p_crawl and asleep;
+  perform 1 from queues where crawl_id = p_crawl and closed is null and asleep order by host_id for update;
+  update queues set due_at = clock_timestamp(), asleep = false where crawl_id = p_crawl and closed is null and asleep;
   return true;
 end $$;
 --> statement-breakpoint
@@ -90,7 +93,7 @@ end $$;
 -- Locks: crawl FOR UPDATE, queues.
 create function start_pass(p_crawl int, p_all boolean) returns int
 language plpgsql volatile
-set search_path = frontier
+set search_path = frontier set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
@@ -105,9 +108,12 @@ begin
      set state = 'running', pass = pass + 1, pass_all = p_all, pass_cursor = 0, pass_at = clock_timestamp(), level = 0, ran_ms = 0, ticked_at = null,
          pass_bytes = (select coalesce(sum(bytes), 0) from crawl_counts where crawl_id = p_crawl), reason = null, ended_at = null
    where id = p_crawl;
-  perform 1 from queues where crawl_id = p_crawl order by host_id for update;
-  update queues set closed = null, joined_at = clock_timestamp(), leased = 0, done = 0, bytes = 0, busy_ms = 0
-   where crawl_id = p_crawl and (closed is not null or c.by_host);
+  perform 1 from queues where crawl_id = p_crawl and closed is not null order by host_id for update;
+  update queues set closed = null, joined_at = clock_timestamp() where crawl_id = p_crawl and closed is not null;
+  if c.by_host then
+    perform 1 from queues where crawl_id = p_crawl and closed is null order by host_id for update;
+    update queues set leased = 0, done = 0, bytes = 0, busy_ms = 0 where crawl_id = p_crawl and closed is null;
+  end if;
   return c.pass + 1;
 end $$;
 --> statement-breakpoint
@@ -115,7 +121,7 @@ end $$;
 -- A host that no crawl has met yet is made. Locks: hosts, visits, queues.
 create function set_host(p_key text, p_what text, p_delay_ms int, p_width int, p_reason text) returns int
 language plpgsql volatile
-set search_path = frontier
+set search_path = frontier set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
@@ -141,7 +147,7 @@ end $$;
 -- Forgets the trouble of a host, and that crawls gave it up. Null: no such host. Locks: hosts, queues.
 create function revive_host(p_key text) returns int
 language plpgsql volatile
-set search_path = frontier
+set search_path = frontier set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
