@@ -14,7 +14,9 @@ declare
 begin
   select pass, by_level into v_pass, v_by_level from crawls where id = p_crawl;
   select array_agg(x::candidate order by x.fp) filter (where u.id is null),
-         array_agg(row(u.id, p_crawl, u.host_id, 0, x.depth, x.chain, x.priority, x.parent, 1, 0, null)::work) filter (where u.id is not null)
+         -- What is queued is never worse than the first arrival, so few of the known ones need a look there.
+         array_agg(row(u.id, p_crawl, u.host_id, 0, x.depth, x.chain, x.priority, x.parent, 1, 0, null)::work)
+           filter (where (x.depth, x.chain) < (u.depth, u.chain) or x.priority > u.priority)
     into v_new, v_known
     from unnest(p_candidates) x left join urls u on u.crawl_id = p_crawl and u.fp = x.fp;
 

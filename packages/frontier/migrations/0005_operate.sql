@@ -25,9 +25,10 @@ begin
   return v_id;
 end $$;
 --> statement-breakpoint
--- One step of deleting a crawl that has ended or has not begun: a batch of its rows in the shared tables, and when there are none left its
--- partitions, whose files go with the commit. True: call again. Repeatable after a crash. Locks: crawl FOR UPDATE, queues SKIP LOCKED;
--- at the end the partitioned tables ACCESS EXCLUSIVE, for which it waits a fifth of a second at most.
+-- One step of deleting a crawl that has ended or has not begun: a batch of its rows in the shared tables, and when there are none left one of
+-- its partitions, whose files go with the commit. True: call again. Repeatable after a crash. Locks: crawl FOR UPDATE, queues SKIP LOCKED;
+-- one partitioned table ACCESS EXCLUSIVE, for which it waits a fifth of a second at most, as others queue up behind it. Not two of them: who
+-- settles holds one and asks for the next.
 create function delete_step(p_crawl int, p_limit int) returns boolean
 language plpgsql volatile security definer
 set search_path = frontier, pg_temp set enable_seqscan = off
@@ -54,11 +55,14 @@ begin
     delete from crawl_roots where (crawl_id, root) in (select crawl_id, root from crawl_roots where crawl_id = p_crawl limit p_limit) returning 1)
   select 'more' into v_state from (select from q union all select from c union all select from r union all select from s) x limit 1;
   if found then return true; end if;
-  set local lock_timeout = '200ms';
-  foreach v_table in array crawl_tables() loop
-    execute format('drop table if exists %I', v_table || '_' || p_crawl);
-  end loop;
-  delete from leases where crawl_id = p_crawl and id in (select id from leases where crawl_id = p_crawl);
+  select relname into v_table from pg_class c, unnest(crawl_tables()) t
+   where c.relnamespace = 'frontier'::regnamespace and relname = t || '_' || p_crawl limit 1;
+  if found then
+    set local lock_timeout = '200ms';
+    execute format('drop table %I', v_table);
+    return true;
+  end if;
+  delete from leases where crawl_id = p_crawl;
   delete from robots_hops where crawl_id = p_crawl;
   delete from crawl_counts where crawl_id = p_crawl;
   delete from crawls where id = p_crawl;
