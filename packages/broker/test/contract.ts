@@ -360,7 +360,7 @@ export function brokerContract(name: string, start: (limits: Limits) => Promise<
       const there = new Tally<number>()
       await s.broker.onControl(({ crawls }) => here.add(crawls[0]?.id ?? 0))
       const listening = await other.onControl(({ crawls }) => there.add(crawls[0]?.id ?? 0))
-      const say = (id: number) => s.broker.publish({ v: 1, type: 'control', crawls: [{ id, state: 'running' }] })
+      const say = (id: number) => s.broker.publish({ v: 1, type: 'control', crawls: [{ id, state: 'running' }], recalled: [] })
       await say(1)
       await Promise.all([here.reaches(1), there.reaches(1)])
       await listening[Symbol.asyncDispose]()
@@ -373,7 +373,7 @@ export function brokerContract(name: string, start: (limits: Limits) => Promise<
 
     test('a control that nobody listens to is no error', async () => {
       await using s = await scene()
-      await s.broker.publish({ v: 1, type: 'control', crawls: [] })
+      await s.broker.publish({ v: 1, type: 'control', crawls: [], recalled: [] })
     })
   })
 

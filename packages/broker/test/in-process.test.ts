@@ -96,7 +96,7 @@ describe('in-process', () => {
     const heard: number[] = []
     await broker.onControl(({ crawls }) => heard.push(crawls.length))
     const crawls = Array.from({ length: 20 }, (_, id) => ({ id, state: 'running' as const }))
-    for (let n = 0; n < 20; n++) void broker.publish({ v: 1, type: 'control', crawls: crawls.slice(0, n) })
+    for (let n = 0; n < 20; n++) void broker.publish({ v: 1, type: 'control', crawls: crawls.slice(0, n), recalled: [] })
     await new Promise((resolve) => setImmediate(resolve))
     expect(heard.at(-1)).toBe(19)
     expect(heard.length).toBeLessThan(20)

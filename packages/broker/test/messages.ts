@@ -2,7 +2,7 @@ import { defaultCrawlConfig, type Outcome, type Page, type Visit } from '@warren
 
 const VISIT_ID = '018f5c5e-0000-4000-8000-000000000000'
 const envelope = { v: 1, crawlId: 1, hostId: 1, visitId: VISIT_ID } as const
-const urlRef = (id: number) => ({ id, url: `https://example.org/${id}`, depth: 0, chain: 0, attempt: 1 })
+const urlRef = (id: number) => ({ id, url: `https://example.org/${id}`, depth: 0, chain: 0, attempt: 1, pass: 1 })
 
 /** Messages told apart by a number from 1, which `numberOf` reads back. */
 export const visit = (n: number): Visit => ({
@@ -11,6 +11,7 @@ export const visit = (n: number): Visit => ({
   hostKey: 'https://example.org:443',
   work: { kind: 'pages', urls: [urlRef(n)] },
   pace: { delayMs: 0, width: 1 },
+  addressGroup: null,
   runMs: 1_000,
   policy: defaultCrawlConfig('Test/1 (+mailto:test@example.org)').fetch,
 })
@@ -37,6 +38,7 @@ export function page(n: number, bodyBytes = 10): Page {
       retryAfterMs: null,
       robotsTags: [],
       linkHeaders: [],
+      contentUsage: null,
       etag: null,
       lastModified: null,
       maxAgeMs: null,

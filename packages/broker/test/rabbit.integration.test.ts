@@ -182,7 +182,7 @@ describe('poison', () => {
     const raw = await rawChannel()
     raw.publish(`${prefix}.control`, '', Buffer.from('garbage'))
     await events.reaches(1)
-    await broker.publish({ v: 1, type: 'control', crawls: [] })
+    await broker.publish({ v: 1, type: 'control', crawls: [], recalled: [] })
     await heard.reaches(1)
   })
 
@@ -255,7 +255,7 @@ describe('connections that break', () => {
     ])
     await broker.publish(outcome(3))
     await seen.reaches(5)
-    await broker.publish({ v: 1, type: 'control', crawls: [] })
+    await broker.publish({ v: 1, type: 'control', crawls: [], recalled: [] })
     await heard.reaches(1)
     await until(async () => broker.stats.acked === 3 && (await broker.depths()).outcomes === 0)
     expect(broker.stats).toMatchObject({ reconnects: 2, redelivered: 2 })

@@ -16,7 +16,7 @@ const page = (id: number, html: string, path = `/${id}`): Page => {
     crawlId: 1,
     hostId: 2,
     visitId: '7d444840-9dc0-11d1-b245-5ffdce74fad2',
-    url: { id, url: `https://example.org${path}`, depth: 3, chain: 0, attempt: 1 },
+    url: { id, url: `https://example.org${path}`, depth: 3, chain: 0, attempt: 1, pass: 1 },
     userAgent: 'Warren/1',
     body,
     result: {
@@ -27,6 +27,7 @@ const page = (id: number, html: string, path = `/${id}`): Page => {
       retryAfterMs: null,
       robotsTags: ['noindex'],
       linkHeaders: ['</next>; rel=next'],
+      contentUsage: null,
       etag: null,
       lastModified: null,
       maxAgeMs: null,

@@ -1,4 +1,4 @@
-import type { Control, Message, Page, RobotsOutcome, UrlOutcome, Visit, VisitEnd } from '@warren/protocol'
+import type { Control, Message, Page, RobotsOutcome, UrlOutcome, Visit, VisitEnd, VisitStart } from '@warren/protocol'
 import fc from 'fast-check'
 
 /** Arbitrary messages of every kind, for the tests of the wire. Numbers stay small and strings odd: both travel as JSON. */
@@ -10,10 +10,23 @@ const text = fc.string({ unit: 'grapheme', maxLength: 20 })
 const nullableText = nullable(text)
 const hex64 = fc.stringMatching(/^[0-9a-f]{64}$/)
 const status = fc.integer({ min: 100, max: 599 })
+const addressGroup = fc.ipV4().map((address) => `${address}/32`)
 const ms = fc.double({ min: 0, max: 1e6, noNaN: true })
 
 const envelope = { v: fc.constant(1 as const), crawlId: id, hostId: id, visitId: fc.uuid() }
-const urlRef = fc.record({ id, url: fc.webUrl(), depth: count, chain: count, attempt: id })
+const urlRef = fc.record(
+  {
+    id,
+    url: fc.webUrl(),
+    depth: count,
+    chain: count,
+    attempt: id,
+    pass: id,
+    validators: fc.record({ etag: nullableText, lastModified: nullableText }),
+    usage: text,
+  },
+  { requiredKeys: ['id', 'url', 'depth', 'chain', 'attempt', 'pass'] },
+)
 
 const policy = fc.record({
   userAgent: fc.string({ minLength: 1, maxLength: 20 }),
@@ -31,6 +44,7 @@ const policy = fc.record({
 const work = fc.oneof(
   fc.record({ kind: fc.constant('pages' as const), urls: fc.array(urlRef, { minLength: 1, maxLength: 4 }) }),
   fc.record({ kind: fc.constant('robots' as const), url: fc.webUrl(), askingHostId: id, hop: count }),
+  fc.record({ kind: fc.constant('resolve' as const) }),
 )
 
 export const visit: fc.Arbitrary<Visit> = fc.record({
@@ -39,6 +53,7 @@ export const visit: fc.Arbitrary<Visit> = fc.record({
   hostKey: text,
   work,
   pace: fc.record({ delayMs: count, width: id }),
+  addressGroup: nullable(addressGroup),
   runMs: id,
   policy,
 })
@@ -52,6 +67,7 @@ const answerOf = (bodyBytes: fc.Arbitrary<number>) =>
     retryAfterMs: nullable(count),
     robotsTags: fc.array(text, { maxLength: 2 }),
     linkHeaders: fc.array(text, { maxLength: 2 }),
+    contentUsage: nullableText,
     etag: nullableText,
     lastModified: nullableText,
     maxAgeMs: nullable(count),
@@ -128,6 +144,14 @@ const report = fc.record({
   throttled: nullable(fc.record({ status, retryAfterMs: nullable(count) })),
   unreachable: fc.constantFrom(null, 'connect-refused' as const, 'reset' as const),
   answered: fc.boolean(),
+  addressGroup: nullable(addressGroup),
+})
+
+const visitStart: fc.Arbitrary<VisitStart> = fc.record({
+  ...envelope,
+  type: fc.constant('outcome' as const),
+  of: fc.constant('start' as const),
+  worker: text,
 })
 
 const visitEnd: fc.Arbitrary<VisitEnd> = fc.record({
@@ -156,6 +180,7 @@ const control: fc.Arbitrary<Control> = fc.record({
   crawls: fc.array(fc.record({ id, state: fc.constantFrom('running' as const, 'paused' as const, 'cancelled' as const) }), {
     maxLength: 3,
   }),
+  recalled: fc.array(fc.uuid(), { maxLength: 3 }),
 })
 
-export const message: fc.Arbitrary<Message> = fc.oneof(visit, page, urlOutcome, visitEnd, robotsOutcome, control)
+export const message: fc.Arbitrary<Message> = fc.oneof(visit, page, urlOutcome, visitStart, visitEnd, robotsOutcome, control)

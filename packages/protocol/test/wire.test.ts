@@ -1,9 +1,22 @@
 import { zstdCompressSync } from 'node:zlib'
-import { CrawlError, decode, defaultCrawlConfig, encode, errorCodes, type Page, type Visit } from '@warren/protocol'
+import {
+  type Control,
+  CrawlError,
+  decode,
+  defaultCrawlConfig,
+  encode,
+  errorCodes,
+  type Message,
+  type Page,
+  type RobotsOutcome,
+  type UrlOutcome,
+  type Visit,
+  type VisitEnd,
+} from '@warren/protocol'
 import { describe, expect, test } from 'vitest'
 
 const envelope = { v: 1, crawlId: 1, hostId: 2, visitId: '11111111-1111-4111-8111-111111111111' } as const
-const url = { id: 3, url: 'https://example.org/', depth: 0, chain: 0, attempt: 1 }
+const url = { id: 3, url: 'https://example.org/', depth: 0, chain: 0, attempt: 1, pass: 1 }
 
 const visit: Visit = {
   ...envelope,
@@ -11,6 +24,7 @@ const visit: Visit = {
   hostKey: 'https://example.org:443',
   work: { kind: 'pages', urls: [url] },
   pace: { delayMs: 1_000, width: 1 },
+  addressGroup: null,
   runMs: 10_000,
   policy: defaultCrawlConfig('Warren/0.1').fetch,
 }
@@ -28,6 +42,7 @@ const pageOf = (body: Uint8Array): Page => ({
     retryAfterMs: null,
     robotsTags: [],
     linkHeaders: [],
+    contentUsage: null,
     etag: null,
     lastModified: null,
     maxAgeMs: null,
@@ -43,7 +58,7 @@ const pageOf = (body: Uint8Array): Page => ({
 })
 
 /** The JSON of an encoded message, changed, in front of a body. */
-function rewritten(message: Page | Visit, change: (json: Record<string, unknown>) => void, rest?: Uint8Array): Buffer {
+function rewritten(message: Message, change: (json: Record<string, unknown>) => void, rest?: Uint8Array): Buffer {
   const bytes = encode(message)
   const end = 4 + bytes.readUInt32BE(0)
   const json = JSON.parse(bytes.toString('utf8', 4, end))
@@ -143,6 +158,42 @@ describe('the body of a page', () => {
 test('unknown fields are dropped, so that a newer minor shape can be read', () => {
   const received = decode(rewritten(visit, (json) => Object.assign(json, { later: true })))
   expect(received).toEqual(visit)
+})
+
+describe('what an older role wrote lacks the newer fields, and is read with their defaults', () => {
+  const report = { requests: 1, meanExchangeMs: 2, throttled: null, unreachable: null, answered: true, addressGroup: null }
+  const end: VisitEnd = { ...envelope, type: 'outcome', of: 'visit', ending: 'finished', unfetched: [3], report }
+  const { result } = pageOf(new Uint8Array())
+  const outcome: UrlOutcome = { ...envelope, type: 'outcome', of: 'url', url, result, facts: null, links: [] }
+  const robots: RobotsOutcome = { ...envelope, type: 'outcome', of: 'robots', askingHostId: 2, hop: 0, result, body: null, report }
+  const control: Control = { v: 1, type: 'control', crawls: [{ id: 1, state: 'running' }], recalled: [] }
+
+  const NEWER = ['pass', 'addressGroup', 'contentUsage', 'recalled']
+  /** Deletes them wherever they are; returns how many there were. */
+  function dropNewer(value: unknown): number {
+    if (typeof value !== 'object' || value === null) return 0
+    return Object.entries(value)
+      .map(([key, inner]) => (NEWER.includes(key) && Reflect.deleteProperty(value, key) ? 1 : dropNewer(inner)))
+      .reduce((sum, count) => sum + count, 0)
+  }
+
+  test.each([
+    ['visit', visit, 2],
+    ['page', pageOf(Buffer.of()), 2],
+    ['outcome of a URL', outcome, 2],
+    ['end of a visit', end, 1],
+    ['robots.txt', robots, 2],
+    ['control', control, 1],
+  ])('%s', (_, message, fields) => {
+    let dropped = 0
+    const received = decode(
+      rewritten(message, (json) => {
+        dropped = dropNewer(json)
+      }),
+    )
+    expect(dropped).toBe(fields)
+    expect(received).toEqual(message)
+  })
 })
 
 test('error codes are sorted and read alike', () => {
