@@ -1,6 +1,6 @@
 import { chunked, ResourceScope } from '@warren/async'
 import { type CrawlConfig, CrawlError, type CrawlState, type UrlRef } from '@warren/protocol'
-import type { HostKey } from '@warren/web'
+import type { CanonicalUrl, HostKey } from '@warren/web'
 import { type CatalogCursor, type CatalogRow, readCatalog } from './catalog.ts'
 import { type ClaimedVisit, type ClaimOptions, claim, refill } from './claim.ts'
 import {
@@ -21,6 +21,8 @@ import {
   transition,
 } from './crawls.ts'
 import { Database } from './database.ts'
+import { type Explanation, explain } from './explain.ts'
+import { type HostFacts, readHost } from './host-facts.ts'
 import { addRefusals, block, type Heartbeat, heartbeat, type Refusal, recalledVisits, revive, setPace, unblock } from './hosts.ts'
 import { codeVersion, databaseVersion, refuseNewer } from './migrate.ts'
 import {
@@ -262,6 +264,16 @@ export class Frontier implements AsyncDisposable {
 
   waiting(crawlId: number, limit: number): Promise<Waiting[]> {
     return readWaiting(this.#db, crawlId, limit)
+  }
+
+  /** What is known of a URL. One round trip; nothing is scanned. */
+  explain(crawlId: number, url: CanonicalUrl): Promise<Explanation> {
+    return explain(this.#db, crawlId, url)
+  }
+
+  /** A host, and how many URLs crawls have queued for it, each counted up to `limit`. */
+  host(key: HostKey, limit: number): Promise<{ now: Date; host: HostFacts; queued: ReadonlyMap<number, number> } | undefined> {
+    return readHost(this.#db, key, limit)
   }
 
   results(crawlId: number): Promise<Results> {
