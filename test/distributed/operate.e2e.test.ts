@@ -42,7 +42,9 @@ afterEach(async () => {
   expect((await cluster.broker.depths()).dead).toBe(0)
 })
 
-const web = (): Promise<Web> => startWeb({ hosts: 6, pagesPerHost: 10, specials: 0 })
+const web = (pagesPerHost = 10): Promise<Web> => startWeb({ hosts: 6, addresses: 6, pagesPerHost, specials: 0 })
+/** Pages of a host for a minute at a delay of 1 s: no operator is too slow to meet the crawl. */
+const MINUTE = 60
 const seed = (name: string, web: Web, delay = '100ms') =>
   cluster.seed(name, [String(web.roots[0]), '--scope', 'any', '--delay', delay, '--allow-address', '127.0.0.0/8'])
 const operate = async (...args: string[]): Promise<string> => {
@@ -56,7 +58,7 @@ const expired = async (): Promise<number> => {
 }
 
 test('a pause reaches working fetchers within a second, and a resumed crawl ends whole', async () => {
-  await using pages = await web()
+  await using pages = await web(MINUTE)
   const crawl = await seed('paused', pages, '1s')
   await pages.reached(15)
   expect(await operate('pause', 'paused')).toBe('paused: running -> paused\n')
@@ -66,11 +68,11 @@ test('a pause reaches working fetchers within a second, and a resumed crawl ends
     ({ leased, visits }) => leased === 0 && visits === 0,
   )
   const before = await pages.log()
-  expect(before.filter((record) => record.startMs > pausedAt + 1_000)).toEqual([])
+  expect(Math.max(...before.map(({ startMs }) => startMs)) - pausedAt, 'ms to the last request').toBeLessThan(1_000)
   expect(before.length).toBeLessThan(pages.expected().answered.size)
   expect(await operate('status', 'paused')).toMatch(/paused +paused/)
   expect((await pages.log()).length).toBe(before.length)
-  await seed('paused', pages, '50ms') // the same seed again: nothing new, but for the delay
+  await seed('paused', pages, '0') // the same seed again: nothing new, but for the delay
   await operate('resume', 'paused')
   await cluster.completed(crawl)
   expect((await catalogUrls(cluster.frontier, crawl.id)).sort()).toEqual([...pages.expected().answered].sort())
@@ -79,7 +81,7 @@ test('a pause reaches working fetchers within a second, and a resumed crawl ends
 })
 
 test('a cancelled crawl ends at once: nothing more is fetched, what was queued is excluded', async () => {
-  await using pages = await web()
+  await using pages = await web(MINUTE)
   const crawl = await seed('cancelled', pages, '1s')
   await pages.reached(15)
   await operate('cancel', 'cancelled')
@@ -88,7 +90,7 @@ test('a cancelled crawl ends at once: nothing more is fetched, what was queued i
   expect(counts).toMatchObject({ queued: 0, leased: 0, visits: 0 })
   expect(counts.excluded).toBeGreaterThan(0)
   const log = await pages.log()
-  expect(log.filter((record) => record.startMs > cancelledAt + 1_000)).toEqual([])
+  expect(Math.max(...log.map(({ startMs }) => startMs)) - cancelledAt, 'ms to the last request').toBeLessThan(1_000)
   expect(log.length).toBeLessThan(pages.expected().answered.size)
   expect((await cluster.frontier.crawl(crawl.id))?.state).toBe('cancelled')
 })
