@@ -25,20 +25,10 @@ import { type Explanation, explain } from './explain.ts'
 import { type HostFacts, readHost } from './host-facts.ts'
 import { addRefusals, block, type Heartbeat, heartbeat, type Refusal, recalledVisits, revive, setPace, unblock } from './hosts.ts'
 import { codeVersion, databaseVersion, refuseNewer } from './migrate.ts'
-import {
-  type Counts,
-  type Discrepancy,
-  type Results,
-  readAccountingGap,
-  readCounts,
-  readResults,
-  readTotals,
-  readWaiting,
-  verify,
-  type Waiting,
-} from './reports.ts'
+import { type Counts, type Discrepancy, type Results, readAccountingGap, readCounts, readResults, readTotals, verify } from './reports.ts'
 import { RobotsTexts } from './robots-texts.ts'
 import { type Candidate, release, type Settlement, type SettleResult, seed, settle } from './settle.ts'
+import { readStalls, readWaiting, type Stalls, type Waiting } from './stalls.ts'
 
 export interface FrontierOptions {
   readonly databaseUrl: string
@@ -64,6 +54,8 @@ const CLOSE_LIMIT = 1_000
 /** Steps of one crawl in one advance(), so that one that is being purged does not hold up the others. */
 const ADVANCE_STEPS = 10
 const SEED_BATCH = 1_000
+/** Hosts that wait; more of them make no other reason likely. */
+const STALLS_LOOKED_AT = 1_000
 
 /**
  * Opens the frontier of a database that was migrated to this code's version.
@@ -262,8 +254,14 @@ export class Frontier implements AsyncDisposable {
     return verify(this.#db, crawlId)
   }
 
+  /** Hosts with work that are due next, and why not now. */
   waiting(crawlId: number, limit: number): Promise<Waiting[]> {
     return readWaiting(this.#db, crawlId, limit)
+  }
+
+  /** Why a crawl does not move, worst reason first; of its hosts those that are due first are looked at. */
+  stalls(crawlId: number, limit = STALLS_LOOKED_AT): Promise<Stalls> {
+    return readStalls(this.#db, crawlId, limit)
   }
 
   /** What is known of a URL. One round trip; nothing is scanned. */

@@ -7,6 +7,7 @@ export type { AddressFacts, Breaker, HostFacts, HostQueue, OpenVisit, RobotsReco
 export type { Heartbeat, Refusal } from './hosts.ts'
 export { type CrawlEvent, crawlLife } from './life.ts'
 export { migrate } from './migrate.ts'
-export type { Counts, Discrepancy, Results, Waiting } from './reports.ts'
+export type { Counts, Discrepancy, Results } from './reports.ts'
 export type { Candidate, Fate, RobotsResult, Settlement, SettleResult, Trouble, UrlFate } from './settle.ts'
+export type { Stall, Stalls, Waiting } from './stalls.ts'
 export type { Coordinators, Wait } from './waits.ts'

@@ -122,33 +122,6 @@ export function verify(db: Database, crawlId: number): Promise<Discrepancy[]> {
   return db.call<Record<string, unknown> & Discrepancy>('frontier.verify', VERIFY, [crawlId])
 }
 
-/** A host that cannot be visited now, and why. */
-export interface Waiting {
-  readonly hostKey: string
-  readonly dueInMs: number
-  readonly reason: 'delay' | 'back-off' | 'robots' | 'visit' | 'retry'
-  /** The trouble's code for back-off and robots; '' otherwise. */
-  readonly detail: string
-}
-
-const WAITING = `
-select h.key as "hostKey", greatest(0, ceil(extract(epoch from q.due_at - clock_timestamp()) * 1000))::bigint as "dueInMs",
-       case when h.visit is not null and h.lease_until > clock_timestamp() then 'visit'
-            when h.robots_retry_at > clock_timestamp()
-              or h.robots_expires <= clock_timestamp() and exists (select from frontier.robots_hops r where r.asking_host_id = h.id) then 'robots'
-            when h.next_at > clock_timestamp() and h.trouble_count > 0 then 'back-off'
-            when q.asleep then 'retry'
-            else 'delay' end as reason,
-       coalesce(h.trouble_code, '') as detail
-  from (select * from frontier.queues where crawl_id = $1 and closed is null and due_at < 'infinity' order by due_at limit $2) q
-  join frontier.hosts h on h.id = q.host_id
- order by q.due_at`
-
-/** The hosts with work that are due next. */
-export function readWaiting(db: Database, crawlId: number, limit: number): Promise<Waiting[]> {
-  return db.call<Record<string, unknown> & Waiting>('frontier.read-waiting', WAITING, [crawlId, limit])
-}
-
 /** What came of the URLs of a crawl that ended: pages by status, failures by code, exclusions by rule. */
 export interface Results {
   readonly statuses: Readonly<Record<string, number>>

@@ -18,9 +18,12 @@ export interface Wait {
     | 'pace'
     | 'robots'
     | 'address'
+    | 'turn'
     | 'other-urls'
   readonly inMs: number | null
   readonly detail: string
+  /** What the trouble is, where there is some: 'http-503', 'connect-refused'. */
+  readonly code?: string
 }
 
 export const wait = (reason: Wait['for'], detail: string, inMs: number | null = null): Wait => ({ for: reason, inMs, detail })
@@ -96,15 +99,22 @@ export function hostWaits(host: HostFacts, queue: HostQueue | undefined, config:
   const waits: Wait[] = []
   const until = (time: Date) => time.getTime() - now.getTime()
   const { breaker, nextAt, robots, address } = host
+  const trouble = breaker.code === null ? {} : { code: breaker.code }
   if (nextAt !== null) {
     if (breaker.state !== 'open') waits.push(wait('pace', paceOf(host, config), until(nextAt)))
-    else if (breaker.count >= 3)
-      waits.push(wait('breaker', `${breaker.code}, ${breaker.count} visits in a row without a usable answer`, until(nextAt)))
-    else waits.push(wait('back-off', breaker.code ?? '', until(nextAt)))
+    else if (breaker.count < 3) waits.push({ ...wait('back-off', breaker.code ?? '', until(nextAt)), ...trouble })
+    else
+      waits.push({
+        ...wait('breaker', `${breaker.code}, ${breaker.count} visits in a row without a usable answer`, until(nextAt)),
+        ...trouble,
+      })
   }
   if (robots.redirect !== null) waits.push(wait('robots', `robots.txt was redirected to ${robots.redirect.url}`))
   else if (robots.retryAt !== null)
-    waits.push(wait('robots', `robots.txt is out of reach${breaker.code === null ? '' : `: ${breaker.code}`}`, until(robots.retryAt)))
+    waits.push({
+      ...wait('robots', `robots.txt is out of reach${breaker.code === null ? '' : `: ${breaker.code}`}`, until(robots.retryAt)),
+      ...trouble,
+    })
   else if (robots.expiresAt === null) waits.push(wait('robots', 'robots.txt is asked for first'))
   if (config.addressSlots > 0) {
     if (address === null) waits.push(wait('address', 'its name is looked up first'))
@@ -112,6 +122,8 @@ export function hostWaits(host: HostFacts, queue: HostQueue | undefined, config:
     else if (address.openVisits >= config.addressSlots)
       waits.push(wait('address', `${address.group} has as many open visits as it may have (${config.addressSlots})`))
   }
+  const dueAt = queue?.dueAt ?? null
+  if (waits.length === 0 && dueAt !== null && dueAt > now) waits.push(wait('turn', 'its host is looked at again', until(dueAt)))
   return waits
 }
 

@@ -321,7 +321,7 @@ describe('what a queued URL waits for', () => {
     await world.rows('delete from frontier.robots_hops')
     await world.rows(`update frontier.hosts set robots_retry_at = now() + interval '1 min', trouble_code = 'dns-failed'`)
     expect(await waits(crawl.id)).toEqual([
-      { for: 'robots', inMs: expect.closeTo(60_000, -3), detail: 'robots.txt is out of reach: dns-failed' },
+      { for: 'robots', inMs: expect.closeTo(60_000, -3), detail: 'robots.txt is out of reach: dns-failed', code: 'dns-failed' },
     ])
   })
   test('its address: unknown, looked up, its calendar full, its slots taken', async () => {

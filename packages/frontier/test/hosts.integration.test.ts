@@ -56,7 +56,7 @@ test('claim: nobody visits a host before the end of the last visit allowed it, n
   await frontier.settle([settled(visit, visit.url, done()), end(visit, { nextInMs: 3_600_000 })])
   const other = await startCrawl(frontier, [A])
   expect(await frontier.claim(LEASE)).toEqual([])
-  expect((await frontier.waiting(other.id, 1))[0]).toMatchObject({ reason: 'delay' })
+  expect((await frontier.waiting(other.id, 1))[0]).toMatchObject({ reason: 'pace' })
 })
 
 test('claim: the size of a visit follows the delay, the latency and the width', async () => {
@@ -111,7 +111,7 @@ test('robots: unreachable means wait; a good copy holds for 30 days, meanwhile i
   await frontier.settle([robots(asking, { kind: 'unreachable' }, { trouble: refused, answered: false })])
   expect(await frontier.claim(LEASE)).toEqual([])
   const [waiting] = await frontier.waiting(crawl.id, 1)
-  expect(waiting).toMatchObject({ reason: 'robots', detail: 'connect-refused' })
+  expect(waiting).toMatchObject({ reason: 'robots', detail: 'robots.txt is out of reach: connect-refused' })
   expect(waiting?.dueInMs).toBeGreaterThan(9_000)
   await hurry()
   const again = await one()
