@@ -79,6 +79,7 @@ create table hosts (
   mean_exchange_ms real,
   crawl_delay_ms int,
   address_id int,                                    -- null: not known yet
+  moves int not null default 0,                      -- visits in a row that found it in another group, and asked for nothing
   pace_delay_ms int,                                 -- an operator's, instead of the crawl's; a longer Crawl-delay still holds
   pace_width int,
   blocked text,                                      -- an operator's reason why nothing of it is fetched
@@ -136,6 +137,7 @@ create index queues_due on queues (crawl_id, due_at) include (host_id) where clo
 create index queues_closed on queues (crawl_id, due_at) include (host_id) where closed is not null;
 --> statement-breakpoint
 -- The tables that grow with a crawl have a partition for each, which create_crawl() makes, so that deleting a crawl gives its disk space back.
+-- Keys and indexes are the partitions' own, without crawl_id: they are smaller, and no plan can take `crawl_id = ...` for a choice of rows.
 -- A crawl of a billion URLs may have its own partitions partitioned again, by hash of fp or id.
 -- URLs a crawl knows; insert only. depth, chain and parent are those of the first arrival; pending has the best one.
 create sequence urls_id as bigint;
@@ -149,9 +151,7 @@ create table urls (
   depth smallint not null,
   chain smallint not null,
   priority smallint not null,
-  url text not null,
-  primary key (crawl_id, fp),
-  unique (crawl_id, id)
+  url text not null
 ) partition by list (crawl_id);
 --> statement-breakpoint
 -- Queued. rank orders the URLs of a host: by priority, then depth; with levels by depth, then priority (rank_of()).
@@ -169,13 +169,8 @@ create table pending (
   priority smallint not null,
   attempt smallint not null,                         -- of the next request, from 1
   crashes smallint not null,
-  primary key (crawl_id, id),
   constraint pending_suspects_retry check (crashes = 0 or retry_at is not null)
 ) partition by list (crawl_id);
---> statement-breakpoint
-create index pending_ready on pending (crawl_id, host_id, rank, id) where retry_at is null;
---> statement-breakpoint
-create index pending_retry on pending (crawl_id, host_id, retry_at) where retry_at is not null;
 --> statement-breakpoint
 create table leases (
   id bigint not null primary key,
@@ -235,11 +230,8 @@ create table catalog (
   canonical text,
   encoding text,
   parse_error text,
-  usage text,                                        -- Content-Usage of robots.txt and answer together
-  primary key (crawl_id, id, pass)
+  usage text                                         -- Content-Usage of robots.txt and answer together
 ) partition by list (crawl_id);
---> statement-breakpoint
-create index catalog_cursor on catalog (crawl_id, tx, seq);
 --> statement-breakpoint
 create table failures (
   id bigint not null,
@@ -251,13 +243,8 @@ create table failures (
   depth smallint not null,
   attempt smallint not null,
   code text not null,
-  detail text not null,
-  primary key (crawl_id, id)
+  detail text not null
 ) partition by list (crawl_id);
---> statement-breakpoint
-create index failures_code on failures (crawl_id, code);
---> statement-breakpoint
-create index failures_given_up on failures (crawl_id, host_id) where code like 'given-up:%';
 --> statement-breakpoint
 create table exclusions (
   id bigint not null,
@@ -268,13 +255,8 @@ create table exclusions (
   pass int not null,
   depth smallint not null,
   rule text not null,
-  detail text not null,
-  primary key (crawl_id, id)
+  detail text not null
 ) partition by list (crawl_id);
---> statement-breakpoint
-create index exclusions_rule on exclusions (crawl_id, rule);
---> statement-breakpoint
-create index exclusions_operator on exclusions (crawl_id, host_id) where rule = 'operator';
 --> statement-breakpoint
 -- Tries of a URL that did not end it.
 create table retries (
@@ -285,8 +267,6 @@ create table retries (
   attempt smallint not null,
   code text not null
 ) partition by list (crawl_id);
---> statement-breakpoint
-create index retries_url on retries (crawl_id, id);
 --> statement-breakpoint
 -- Links that a pure rule refused, for people: how many, and one of them. A row per crawl, host of the page and rule.
 create table refusals (

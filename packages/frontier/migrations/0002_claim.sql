@@ -3,7 +3,7 @@ set local search_path = frontier;
 --> statement-breakpoint
 -- A URL as claim hands it out; validators only where there are some.
 create function url_json(p_id bigint, p_url text, p_depth int, p_chain int, p_attempt int, p_pass int, p_etag text, p_modified text) returns json
-language sql immutable as $$
+language sql stable as $$
   select case when p_etag is null and p_modified is null then json_build_array(p_id, p_url, p_depth, p_chain, p_attempt, p_pass)
               else json_build_array(p_id, p_url, p_depth, p_chain, p_attempt, p_pass, p_etag, p_modified) end
 $$;
@@ -135,7 +135,7 @@ begin
      where h.id = any(v_locked)),
   addressed as (
     select s.*, a.next_at as group_at,
-           case when s.closing is not null and s.fate <> 'hop' then 'close'
+           case when s.closing is not null and (s.fate <> 'hop' or s.closing like 'operator: %') then 'close'
                 when s.fate = 'pages' and s.host_room <= 0 then 'full'
                 when s.fate in ('pages', 'robots', 'hop') and s.address_slots > 0 and s.address_id is null then 'resolve'
                 else s.fate end as fate_2,
@@ -234,7 +234,9 @@ begin
   return query
     with taken as materialized (
       select visit, json_agg(url order by n) as urls from unnest(v_of, v_urls) with ordinality t(visit, url, n) group by visit)
-    select p.crawl_id, p.host_id, h.key, p.visit, case p.fate when 'hop' then 'robots' else p.fate end, p.delay_ms, p.width, a.prefix::text,
+    select p.crawl_id, p.host_id, h.key, p.visit, case p.fate when 'hop' then 'robots' else p.fate end, p.delay_ms, p.width,
+           -- A name that leads elsewhere each time keeps its slot, and may be dialled wherever it leads.
+           case when h.moves < 3 then a.prefix::text end,
            h.robots_access, h.robots_digest, p.asking_host_id, p.hop, p.hop_url, t.urls
       from unnest(v_picked) p join hosts h on h.id = p.host_id left join taken t on t.visit = p.visit
       left join addresses a on a.id = p.address_id

@@ -385,13 +385,15 @@ begin
     on conflict do nothing;
     update hosts h set
         address_id = coalesce((select a.id from addresses a where a.prefix = e.address_group::cidr), h.address_id),
+        moves = case when e.mean_ms is not null then 0
+                     else h.moves + coalesce(e.address_group::cidr <> (select a.prefix from addresses a where a.id = h.address_id), false)::int end,
         visit = null, lease_until = '-infinity',
         next_at = v_now + greatest(e.next_in_ms, case when e.ending <> 'released' then h.crawl_delay_ms end) * interval '1 ms',
         mean_exchange_ms = case when e.mean_ms is null then h.mean_exchange_ms when h.mean_exchange_ms is null then e.mean_ms
                                 else 0.7 * h.mean_exchange_ms + 0.3 * e.mean_ms end
       from unnest(v_ends) e where h.id = e.host_id;
 
-    -- 8. robots.txt, of the valid visits, filed for the asking host. A hop towards a host that was given up leads nowhere.
+    -- 8. robots.txt, of the valid visits, filed for the asking host. A hop towards a host that was given up or blocked leads nowhere.
     if v_robots is not null then
       select array_agg(row(r.host_id, r.visit, r.crawl_id, r.asking_host_id,
                case when dead then 'unreachable' else r.kind end, r.digest, r.body, r.ttl_ms, r.crawl_delay_ms,
@@ -400,8 +402,8 @@ begin
                coalesce(r.base_ms, 300000), coalesce(r.max_ms, 3600000), coalesce(r.jitter, 1), coalesce(r.floor_ms, 0))::robots_result)
         into v_answering
         from (select r.*, r.kind = 'hop' and exists (
-                select from hosts t join queues q on q.host_id = t.id and q.crawl_id = r.crawl_id and q.closed is not null
-                 where t.key = r.hop_key) as dead
+                select from hosts t left join queues q on q.host_id = t.id and q.crawl_id = r.crawl_id
+                 where t.key = r.hop_key and (q.closed is not null or t.blocked is not null)) as dead
                 from unnest(v_robots) r where r.visit = any(v_end_visits)) r;
       insert into robots_texts (digest, body)
       select distinct digest, decode(body, 'base64') from unnest(v_answering) r

@@ -1,26 +1,38 @@
 -- What operators do: crawls are made, configured, passed again and deleted; hosts are paced, blocked and revived.
 set local search_path = frontier;
 --> statement-breakpoint
--- The tables that have a partition for each crawl.
-create function crawl_tables() returns text[] language sql immutable as $$
-  select array['urls', 'pending', 'catalog', 'failures', 'exclusions', 'retries']
+-- The tables that have a partition for each crawl, with the keys and indexes of a partition.
+create function crawl_tables() returns table (name text, indexes text[]) language sql immutable as $$
+  values
+    ('urls', array['add primary key (fp)', 'add unique (id)']),
+    ('pending', array['add primary key (id)', 'index (host_id, rank, id) where retry_at is null', 'index (host_id, retry_at) where retry_at is not null']),
+    ('catalog', array['add primary key (id, pass)', 'index (tx, seq)']),
+    ('failures', array['add primary key (id)', 'index (code)', $i$index (host_id) where code like 'given-up:%'$i$]),
+    ('exclusions', array['add primary key (id)', 'index (rule)', $i$index (host_id) where rule = 'operator'$i$]),
+    ('retries', array['index (id)'])
 $$;
 --> statement-breakpoint
--- A crawl with its partitions; null: the name is taken. Runs as the owner of the tables, which who calls it need not be. Locks: the partitioned tables SHARE UPDATE EXCLUSIVE, which stops no reader and no writer.
+-- A crawl with its partitions; null: the name is taken. Runs as the owner of the tables, which who calls it need not be.
+-- Locks: the partitioned tables SHARE UPDATE EXCLUSIVE, which stops no reader and no writer.
 create function create_crawl(p_name text, p_config jsonb) returns int
 language plpgsql volatile security definer
 set search_path = frontier, pg_temp
 as $$
 declare
-  v_id int; v_table text;
+  v_id int; v_table record; v_partition text; v_index text;
 begin
   insert into crawls (name, config) values (p_name, p_config) on conflict (name) do nothing returning id into v_id;
   if v_id is null then return null; end if;
-  foreach v_table in array crawl_tables() loop
-    execute format('create table %I (like %I including defaults including constraints including indexes)', v_table || '_' || v_id, v_table);
+  for v_table in select * from crawl_tables() loop
+    v_partition := v_table.name || '_' || v_id;
+    execute format('create table %I (like %I including defaults including constraints)', v_partition, v_table.name);
+    foreach v_index in array v_table.indexes loop
+      if v_index like 'index %' then execute format('create index on %I %s', v_partition, substr(v_index, 7));
+      else execute format('alter table %I %s', v_partition, v_index); end if;
+    end loop;
     -- Inserted into and never updated, or small beside what passes through: vacuum by share, not by the default fifth.
-    execute format('alter table %I set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.1)', v_table || '_' || v_id);
-    execute format('alter table %I attach partition %I for values in (%s)', v_table, v_table || '_' || v_id, v_id);
+    execute format('alter table %I set (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.1)', v_partition);
+    execute format('alter table %I attach partition %I for values in (%s)', v_table.name, v_partition, v_id);
   end loop;
   return v_id;
 end $$;
@@ -55,8 +67,8 @@ begin
     delete from crawl_roots where (crawl_id, root) in (select crawl_id, root from crawl_roots where crawl_id = p_crawl limit p_limit) returning 1)
   select 'more' into v_state from (select from q union all select from c union all select from r union all select from s) x limit 1;
   if found then return true; end if;
-  select relname into v_table from pg_class c, unnest(crawl_tables()) t
-   where c.relnamespace = 'frontier'::regnamespace and relname = t || '_' || p_crawl limit 1;
+  select relname into v_table from pg_class c join crawl_tables() t on relname = t.name || '_' || p_crawl
+   where c.relnamespace = 'frontier'::regnamespace limit 1;
   if found then
     set local lock_timeout = '200ms';
     execute format('drop table %I', v_table);
