@@ -3,8 +3,9 @@
 //   put_to_sleep without its row lock; put_to_sleep that locks and looks in one statement; claim without the re-check after locking;
 //   settle with two enqueue steps; claim without its lock; seeding without the share lock; advance that moves a level beside a claim;
 //   lowering without its lock; admit that does not look again at what another call has just admitted; enqueue that takes the host's
-//   next time from its snapshot and locks no queues.
+//   next time from its snapshot and locks no queues; reviving without the share lock; claim that looks at a block before it locks.
 import type { Candidate } from '@warren/frontier'
+import type { HostKey } from '@warren/web'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { candidate, claimPages, done, end, LEASE, onePage, paths, settled, startCrawl, World } from './support.ts'
 
@@ -280,4 +281,63 @@ test.each([
   await admission
   const [queue] = await world.rows<{ late: boolean }>(`select due_at > now() + interval '10 s' as late from frontier.queues`)
   expect(queue?.late).toBe(mutant)
+})
+
+test.each([
+  { name: 'as built', mutant: false },
+  { name: 'mutant: no share lock', mutant: true },
+])('revive: a crawl does not complete while its URLs are being queued again: $name', async ({ mutant }) => {
+  const world = await createWorld()
+  if (mutant) await world.mutate('reopen_step', [' for share of c', ''])
+  const { frontier } = world
+  const crawl = await startCrawl(frontier, [A])
+  const visit = await onePage(frontier)
+  await frontier.settle([settled(visit, visit.url, { kind: 'failed', code: 'given-up: connect-refused', detail: '' }), end(visit)])
+  const session = await world.session()
+  await session.query('begin')
+  await session.query('select frontier.reopen_step(9, $1, 10)', [visit.hostId])
+  await frontier.advance()
+  await session.query('commit')
+  expect(await frontier.counts(crawl.id)).toMatchObject({ queued: 1, failed: 0 })
+  expect((await frontier.crawl(crawl.id))?.state).toBe(mutant ? 'completed' : 'running')
+})
+
+test.each([
+  { name: 'as built', mutant: false },
+  { name: 'mutant: two claims at once', mutant: true },
+])('claim: two at once do not both take the last slot of an address: $name', async ({ mutant }) => {
+  const world = await createWorld()
+  if (mutant) await world.mutate('claim', ['if not pg_try_advisory_xact_lock(7001) then return; end if;', ''])
+  const { frontier } = world
+  await startCrawl(frontier, [A, B], { delayMs: 1_000, addressSlots: 1, addressSpacingMs: 0 })
+  await world.rows(`with a as (insert into frontier.addresses (prefix) values ('192.0.2.1/32') returning id)
+    update frontier.hosts set address_id = a.id, robots_access = 'allow-all', robots_expires = 'infinity' from a`)
+  const session = await world.session()
+  await session.query('begin')
+  await session.query('select * from frontier.claim(9, 1, 500, 60000)')
+  const claiming = frontier.claim(LEASE)
+  if (mutant) await blocked(world) // by the calendar's row
+  else await claiming
+  await session.query('commit')
+  expect(await claiming).toHaveLength(mutant ? 1 : 0)
+  expect(await world.rows('select from frontier.visits where address_id is not null')).toHaveLength(mutant ? 2 : 1)
+})
+
+test.each([
+  { name: 'as built', mutant: false },
+  { name: 'mutant: the block is not looked at under the lock', mutant: true },
+])('claim: a host that is blocked between the pick and the lock is not visited: $name', async ({ mutant }) => {
+  const world = await createWorld()
+  const locked = 'v_locked := array(select id from hosts'
+  await world.mutate('claim', [locked, `${pause} ${locked}`])
+  if (mutant) await world.mutate('claim', ['case when h.blocked is not null', 'case when false'])
+  const { frontier } = world
+  await startCrawl(frontier, [A])
+  const gate = await world.session()
+  await gate.query(`select pg_advisory_lock(${PAUSE})`)
+  const claiming = frontier.claim(LEASE)
+  await blocked(world)
+  await (await world.open(1)).block('http://a.test:80' as HostKey, 'asked to')
+  await gate.query(`select pg_advisory_unlock(${PAUSE})`)
+  expect(await claiming).toHaveLength(mutant ? 1 : 0)
 })
