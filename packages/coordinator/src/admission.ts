@@ -4,11 +4,11 @@ import type { Link, UrlOutcome } from '@warren/protocol'
 import { type CanonicalUrl, fingerprint, hostKeyOf, scopeRoot } from '@warren/web'
 import type { CrawlBook, OpenCrawl } from './crawl-book.ts'
 import type { KnownUrls } from './known-urls.ts'
+import { type LinkRule, type RuleSet, refusingRule } from './link-rules.ts'
 import { redirectTarget } from './policy.ts'
 
-/** The pure rules that refuse a link; each has a counter. */
-export const refusalRules = ['nofollow', 'depth', 'chain', 'length', 'scope', 'filter', 'page-limit'] as const
-export type RefusalRule = (typeof refusalRules)[number]
+/** What refuses a link; each has a counter. */
+export type RefusalRule = LinkRule | 'page-limit'
 
 export interface Admission {
   /** Links that pass every rule and are not known to be known. */
@@ -48,14 +48,7 @@ export async function admissionOf(outcome: UrlOutcome, open: OpenCrawl, { book, 
     if (held === undefined) refused.set(rule, { count: n, sample })
     else held.count += n
   }
-  const rule = (url: CanonicalUrl, depth: number, chain: number, nofollow: boolean): RefusalRule | undefined => {
-    if (nofollow) return 'nofollow'
-    if (depth > config.maxDepth) return 'depth'
-    if (chain > config.maxRedirects) return 'chain'
-    if (url.length > config.maxUrlLength) return 'length'
-    if (!book.isInScope(open, url)) return 'scope'
-    return open.filter(url).allowed ? undefined : 'filter'
-  }
+  const rules: RuleSet = { config, filter: open.filter, isInScope: (url) => book.isInScope(open, url) }
 
   if (outcome.facts !== null && outcome.facts.linksDropped > 0) refuse('page-limit', outcome.url.url, outcome.facts.linksDropped)
   const isRedirect = target !== undefined
@@ -71,7 +64,7 @@ export async function admissionOf(outcome: UrlOutcome, open: OpenCrawl, { book, 
       repeated++
       continue
     }
-    const refusal = rule(url, depth, chain, link.nofollow)
+    const refusal = refusingRule({ url, depth, chain, nofollow: link.nofollow }, rules)
     if (refusal !== undefined) refuse(refusal, url)
     else {
       const place = { depth, chain, priority: open.priorityOf(url), parentId: outcome.url.id }

@@ -1,2 +1,5 @@
 export { type CoordinatorConfig, coordinatorConfig } from './config.ts'
 export { type CoordinatorDeps, runCoordinator } from './coordinator.ts'
+export { explainUrl, type RobotsAnswer, type RuleVerdict, type UrlExplanation } from './explain.ts'
+export { impoliteness } from './manners.ts'
+export { nextPassAt, type Schedule } from './schedule.ts'

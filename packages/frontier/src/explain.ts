@@ -270,3 +270,18 @@ const reasonOfRetry = ({ attempt, crashes }: NonNullable<Row['place']>, code: st
   crashes > 0
     ? `a visit with it was lost ${crashes === 1 ? 'once' : `${crashes} times`}: it is asked for alone`
     : `try ${attempt}${code === undefined ? '' : ` after ${code}`}`
+
+const ROOTS_AMONG = `
+select array(select root from frontier.crawl_roots where crawl_id = $1 and root = any($2)) as found,
+       array(select root from frontier.crawl_roots where crawl_id = $1 order by root limit $3) as some`
+
+/** Which of `wanted` are scope roots of a crawl, and its first ones, `some` at most. One round trip; neither is a scan. */
+export async function readRootsAmong(
+  db: Database,
+  crawlId: number,
+  wanted: readonly string[],
+  some: number,
+): Promise<{ found: readonly string[]; some: readonly string[] }> {
+  const [row] = await db.call<{ found: string[]; some: string[] }>('frontier.read-roots', ROOTS_AMONG, [crawlId, wanted, some])
+  return { found: row?.found ?? [], some: row?.some ?? [] }
+}

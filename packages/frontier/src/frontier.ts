@@ -21,7 +21,7 @@ import {
   transition,
 } from './crawls.ts'
 import { Database } from './database.ts'
-import { type Explanation, explain } from './explain.ts'
+import { type Explanation, explain, readRootsAmong } from './explain.ts'
 import { type HostFacts, readHost } from './host-facts.ts'
 import { addRefusals, block, type Heartbeat, heartbeat, type Refusal, recalledVisits, revive, setPace, unblock } from './hosts.ts'
 import { codeVersion, databaseVersion, refuseNewer } from './migrate.ts'
@@ -267,6 +267,16 @@ export class Frontier implements AsyncDisposable {
   /** What is known of a URL. One round trip; nothing is scanned. */
   explain(crawlId: number, url: CanonicalUrl): Promise<Explanation> {
     return explain(this.#db, crawlId, url)
+  }
+
+  /** Which of `wanted` are scope roots of a crawl, and its first ones, `some` at most. */
+  rootsAmong(crawlId: number, wanted: readonly string[], some: number): Promise<{ found: readonly string[]; some: readonly string[] }> {
+    return readRootsAmong(this.#db, crawlId, wanted, some)
+  }
+
+  /** A robots.txt by its digest. */
+  async robotsText(digest: string): Promise<Uint8Array | undefined> {
+    return (await this.#texts.load([digest])).get(digest)
   }
 
   /** A host, and how many URLs crawls have queued for it, each counted up to `limit`. */
