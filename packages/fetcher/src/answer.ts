@@ -16,6 +16,7 @@ export function headerFacts(status: number, headers: Headers, { url, nowMs }: { 
     retryAfterMs: retryAfter === undefined ? null : whole(parseRetryAfter(retryAfter, nowMs)),
     robotsTags: all(headers['x-robots-tag']).map(text),
     linkHeaders: all(headers['link']).map(text),
+    contentUsage: usageOf(all(headers['content-usage'])),
     etag: first(headers['etag']) ?? null,
     lastModified: first(headers['last-modified']) ?? null,
     maxAgeMs: cacheControl === '' ? null : whole(parseMaxAge(cacheControl)),
@@ -24,6 +25,15 @@ export function headerFacts(status: number, headers: Headers, { url, nowMs }: { 
 
 /** The raw Content-Type. Of several the last counts. Source: WHATWG Fetch, "extract a MIME type", for the usual case of two equal ones. */
 export const contentTypeOf = (headers: Headers): string | null => all(headers['content-type']).at(-1) ?? null
+
+/** The preferences that are defined fit in a tenth of it. */
+const MAX_USAGE_CHARS = 1_024
+
+/** One structured field over all its lines (RFC 9651, 4.2). A longer one counts as none: cut, it would say something else, since its last member wins. */
+function usageOf(lines: readonly string[]): string | null {
+  const field = lines.join(', ')
+  return lines.length === 0 || field.length > MAX_USAGE_CHARS ? null : field
+}
 
 const all = (value: string | string[] | undefined): string[] => (value === undefined ? [] : typeof value === 'string' ? [value] : value)
 const first = (value: string | string[] | undefined): string | undefined => (typeof value === 'string' ? value : value?.[0])

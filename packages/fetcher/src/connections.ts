@@ -3,6 +3,7 @@ import type { FetchPolicy } from '@warren/protocol'
 import { type buildConnector, Client } from 'undici'
 import { guardedConnector } from './connector.ts'
 import type { NameCache } from './name-cache.ts'
+import type { RouteOptions } from './route.ts'
 
 export interface ConnectionOptions {
   readonly names: NameCache
@@ -20,14 +21,23 @@ export interface Connection {
 
 /** The connections of one visit. */
 export interface HostConnections {
+  /** The group of the address that its connections lead to, or would; null: its name was not looked up, or not with success. */
+  readonly addressGroup: string | null
   acquire(): Connection
   release(connection: Connection): void
 }
 
+export interface OpenOptions {
+  /** The only group that may be dialled; null: any may. */
+  readonly addressGroup: string | null
+  /** A whole host waits for this visit. */
+  readonly isUrgent: boolean
+}
+
 /**
- * Connections by host and policy. A visit opens its host and closes it again; for KEEP_ALIVE_MS after that the next visit of the same
- * host under the same policy gets the same connections, then nothing of the host is left. Two policies never share a connection,
- * because what one allows to dial the other may forbid.
+ * Connections by host, policy and address group. A visit opens its host and closes it again; for KEEP_ALIVE_MS after that the next visit of
+ * the same host under the same policy and in the same group gets the same connections, then nothing of the host is left. Two policies or
+ * groups never share a connection, because what one allows to dial the other may forbid.
  */
 export class Connections {
   readonly #options: ConnectionOptions
@@ -45,10 +55,11 @@ export class Connections {
     return this.#open.size + this.#idle.size
   }
 
-  /** `origin` is scheme://host[:port]; `isUrgent`: a whole host waits for this visit. Pair with `close`. */
-  open(origin: string, policy: FetchPolicy, isUrgent: boolean): HostConnections {
-    const key = `${origin} ${JSON.stringify([policy.allowAddresses, policy.resolve, policy.contact === null, policy.connectMs])}`
-    const host = this.#idle.get(key)?.host ?? new Host(key, origin, policy, this.#options)
+  /** `origin` is scheme://host[:port]. Pair with `close`. */
+  open(origin: string, policy: FetchPolicy, { addressGroup, isUrgent }: OpenOptions): HostConnections {
+    const { allowAddresses, resolve, contact, connectMs } = policy
+    const key = `${origin} ${JSON.stringify([addressGroup, allowAddresses, resolve, contact === null, connectMs])}`
+    const host = this.#idle.get(key)?.host ?? new Host(key, origin, { policy, addressGroup }, this.#options)
     host.isUrgent = isUrgent
     this.#idle.delete(key)
     this.#open.add(host)
@@ -97,6 +108,7 @@ export class Connections {
 class Host implements HostConnections {
   readonly key: string
   isUrgent = false
+  addressGroup: string | null = null
   readonly #origin: string
   readonly #connector: buildConnector.connector
   readonly #options: ConnectionOptions
@@ -104,11 +116,19 @@ class Host implements HostConnections {
   readonly #all = new Set<Connection>()
   readonly #destroyed = new AbortController()
 
-  constructor(key: string, origin: string, policy: FetchPolicy, options: ConnectionOptions) {
+  constructor(key: string, origin: string, may: Pick<RouteOptions, 'policy' | 'addressGroup'>, options: ConnectionOptions) {
     this.key = key
     this.#origin = origin
     this.#options = options
-    this.#connector = guardedConnector({ policy, names: options.names, isUrgent: () => this.isUrgent, signal: this.#destroyed.signal })
+    this.#connector = guardedConnector({
+      ...may,
+      names: options.names,
+      onGroup: (addressGroup) => {
+        this.addressGroup = addressGroup
+      },
+      isUrgent: () => this.isUrgent,
+      signal: this.#destroyed.signal,
+    })
   }
 
   /** The one used last, which is the least likely to have been closed by its server. */

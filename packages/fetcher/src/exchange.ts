@@ -7,9 +7,9 @@ import { contentTypeOf, headerFacts } from './answer.ts'
 import { type Body, BodyReader, type Flow } from './body.ts'
 import { codingsOf } from './coding.ts'
 import type { Connection } from './connections.ts'
-import { ConnectError } from './connector.ts'
 import { failureOf } from './failure.ts'
 import { bodyUse, isPage } from './media.ts'
+import { ConnectError, ElsewhereError } from './route.ts'
 import type { Watchdog, Watched } from './watchdog.ts'
 
 /** What one exchange is for: `robots` reads a body of any type, up to ROBOTS_BYTES. */
@@ -29,6 +29,8 @@ export interface Starter {
   /** False: the request is not written, and the exchange has not been. */
   mayStart(): boolean
   written(nowMs: number): void
+  /** The host's name leads to no address of the visit's group: nothing was dialled, and the exchange has not been. */
+  elsewhere(): void
 }
 
 export interface ExchangeTools {
@@ -67,7 +69,7 @@ const ENDED = new Error('the exchange was ended')
 
 /**
  * One GET and its answer. Redirects are not followed, nothing is retried.
- * Resolves with undefined when `starter` did not let the request be written. Never rejects: what goes wrong is a result.
+ * Resolves with undefined when `starter` did not let the request be written, or was told that the host is elsewhere. Never rejects: what goes wrong is a result.
  * Time limits (`policy`): connect in the connector; headers, whole exchange and minimum rate by the watchdog.
  * Cancel safety: destroy the connections; it then ends as `reset`.
  */
@@ -117,8 +119,7 @@ class Handler implements Dispatcher.DispatchHandler, Watched, Flow {
   /** undici calls this immediately before it writes the request. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     if (!this.#starter.mayStart()) {
-      this.#over = true
-      this.#result.close()
+      this.#endUnwritten()
       controller.abort(ENDED)
       return
     }
@@ -170,7 +171,10 @@ class Handler implements Dispatcher.DispatchHandler, Watched, Flow {
     if (this.#over) return
     if (this.#enough) void this.#answer(null)
     else if (this.#timeout !== undefined) this.#broken(this.#timeout, this.#timeoutDetail(), undefined)
-    else if (error instanceof ConnectError) this.#end({ result: error.result, unmapped: error.known ? undefined : error.message })
+    else if (error instanceof ElsewhereError) {
+      this.#starter.elsewhere()
+      this.#endUnwritten()
+    } else if (error instanceof ConnectError) this.#end({ result: error.result, unmapped: error.known ? undefined : error.message })
     else {
       const { code, detail, known } = failureOf(error, 'exchange')
       this.#broken(code, detail, known ? undefined : detail)
@@ -270,6 +274,11 @@ class Handler implements Dispatcher.DispatchHandler, Watched, Flow {
     }
     const page = purpose === 'page' && body !== null && isPage(result.status, result.contentType, body)
     this.#end({ result, body, page, exchangeMs: nowMs - this.#startMs, unmapped })
+  }
+
+  #endUnwritten(): void {
+    this.#over = true
+    this.#result.close()
   }
 
   #end(exchanged: Partial<Exchanged> & Pick<Exchanged, 'result'>): void {

@@ -62,6 +62,7 @@ export async function runFetcher({ broker, logger, metrics, config, lookup }: Fe
     broker,
     publisher: new Publisher({ broker, unconfirmedBytes: config.UNCONFIRMED_BYTES, aborted, onRefused: () => counters.refused.inc() }),
     connections,
+    names,
     slots: new Semaphore(config.FETCH_CONCURRENCY),
     tools: {
       watchdog,
@@ -83,7 +84,7 @@ export async function runFetcher({ broker, logger, metrics, config, lookup }: Fe
       if (redelivered) {
         counters.redelivered.inc()
         await returnVisit(message, 'abandoned', receivedAt, context)
-      } else if (draining.aborted || !crawls.runs(message.crawlId)) await returnVisit(message, 'stopped', receivedAt, context)
+      } else if (draining.aborted || !crawls.allows(message)) await returnVisit(message, 'stopped', receivedAt, context)
       else await runVisit(message, receivedAt, context)
     } catch (error) {
       if (aborted.aborted) throw aborted.reason

@@ -1,4 +1,4 @@
-import { onAbort, Semaphore, select, sleep, TaskGroup, TaskTracker } from '@warren/async'
+import { CancelScope, onAbort, Semaphore, select, sleep, TaskGroup, TaskTracker } from '@warren/async'
 import type { Broker } from '@warren/broker'
 import { CrawlError, type Message, type RobotsOutcome, type UrlOutcome, type UrlRef, type Visit, type VisitEnd } from '@warren/protocol'
 import type { Logger } from '@warren/service'
@@ -7,8 +7,10 @@ import type { CrawlStates } from './crawl-states.ts'
 import { type Exchanged, type ExchangeTools, exchange, type Order, type Starter } from './exchange.ts'
 import type { HostWarnings } from './host-warnings.ts'
 import type { FetcherMetrics } from './metrics.ts'
+import type { NameCache } from './name-cache.ts'
 import type { Publisher } from './publisher.ts'
-import { requestHeaders } from './request-headers.ts'
+import { conditionHeaders, requestHeaders } from './request-headers.ts'
+import { ConnectError, routeUnder } from './route.ts'
 import { VisitReport } from './visit-report.ts'
 
 /** What all visits of a process share. */
@@ -16,6 +18,7 @@ export interface VisitContext {
   readonly broker: Pick<Broker, 'silentMs' | 'heartbeatMs'>
   readonly publisher: Publisher
   readonly connections: Connections
+  readonly names: NameCache
   /** Requests in flight in the process. */
   readonly slots: Semaphore
   readonly tools: ExchangeTools
@@ -28,22 +31,25 @@ export interface VisitContext {
   readonly aborted: AbortSignal
 }
 
-/** Why a visit ended before its work was done. `fence`: the broker was silent, so the visit may be somebody else's by now. */
-type StopReason = 'time' | 'fence' | 'crawl' | 'drain' | 'throttled' | 'unreachable' | 'failure'
+/**
+ * Why a visit ended before its work was done. `fence`: the broker was silent, so the visit may be somebody else's by now; `control`: its
+ * crawl does not run any more, or it was recalled; `elsewhere`: the host's name leads to another address group.
+ */
+type StopReason = 'time' | 'fence' | 'control' | 'drain' | 'throttled' | 'unreachable' | 'elsewhere' | 'failure'
 
 /**
  * Runs one visit to its end: every URL is requested or given back, every result is confirmed, then the end is.
- * Errors: ERR_MESSAGE_INVALID for a visit with URLs of another host; the broker's when results could not be published within the
+ * Errors: ERR_MESSAGE_INVALID for a visit of no host or with URLs of another one; the broker's when results could not be published within the
  * visit's time; `aborted.reason`.
  */
 export async function runVisit(visit: Visit, receivedAt: number, context: VisitContext): Promise<void> {
   const { hostKey, work } = visit
-  const origin = URL.parse(hostKey)?.origin
-  const stray = (work.kind === 'pages' ? work.urls : [work]).find(({ url }) => origin === undefined || !url.startsWith(`${origin}/`))
-  if (origin === undefined || stray !== undefined)
-    throw new CrawlError('ERR_MESSAGE_INVALID', `Cannot visit ${hostKey}: it is asked for ${stray?.url}`)
-  const run = new VisitRun(visit, receivedAt, context)
-  await run.withHost(origin, (host) => (work.kind === 'pages' ? run.pages(host, work.urls) : run.robots(host, work)))
+  const host = URL.parse(hostKey)
+  if (host === null) throw new CrawlError('ERR_MESSAGE_INVALID', `Cannot visit ${hostKey}: it is no host key`)
+  const urls = work.kind === 'pages' ? work.urls : work.kind === 'robots' ? [work] : []
+  const stray = urls.find(({ url }) => !url.startsWith(`${host.origin}/`))
+  if (stray !== undefined) throw new CrawlError('ERR_MESSAGE_INVALID', `Cannot visit ${hostKey}: it is asked for ${stray.url}`)
+  await new VisitRun(visit, receivedAt, context).run(host)
 }
 
 /** Gives a visit back without a request. */
@@ -71,28 +77,52 @@ class VisitRun {
     this.#publishUntil = this.#startUntil + context.publishGraceMs
   }
 
-  async withHost(origin: string, fn: (host: HostConnections) => Promise<void>): Promise<void> {
-    const { connections, crawls, draining } = this.#context
-    const { crawlId, policy, work } = this.#visit
-    const host = connections.open(origin, policy, work.kind === 'robots')
+  async run({ origin, hostname }: URL): Promise<void> {
+    const { crawls, draining } = this.#context
+    const { work } = this.#visit
     await using watching = new TaskGroup()
     watching.spawn(async (signal) => {
-      const ending = {
-        drain: draining,
-        crawl: (signal: AbortSignal) => crawls.stopped(crawlId, { signal }),
-        time: (signal: AbortSignal) => sleep(Math.max(0, this.#startUntil - performance.now()), { signal }),
-      }
-      this.#stop((await select(ending, { signal })).branch)
+      const orders = { drain: draining, control: (signal: AbortSignal) => crawls.stopped(this.#visit, { signal }) }
+      const time = (signal: AbortSignal) => sleep(Math.max(0, this.#startUntil - performance.now()), { signal })
+      this.#stop((await select(work.kind === 'resolve' ? orders : { ...orders, time }, { signal })).branch)
     })
+    try {
+      if (work.kind === 'resolve') await this.#resolve(hostname)
+      else await this.#withHost(origin, (host) => (work.kind === 'pages' ? this.#pages(host, work.urls) : this.#robots(host, work)))
+    } finally {
+      watching.cancel()
+    }
+  }
+
+  async #withHost(origin: string, fn: (host: HostConnections) => Promise<void>): Promise<void> {
+    const { connections } = this.#context
+    const { addressGroup, policy, work } = this.#visit
+    const host = connections.open(origin, policy, { addressGroup, isUrgent: work.kind === 'robots' })
     try {
       await fn(host)
     } finally {
-      watching.cancel()
       connections.close(host)
     }
   }
 
-  async pages(host: HostConnections, urls: readonly UrlRef[]): Promise<void> {
+  /** Nothing is asked of the host, so the time to connect is the only limit: no pace, no fence, no run time. */
+  async #resolve(hostname: string): Promise<void> {
+    const { policy } = this.#visit
+    const { signal } = this.#stopping
+    using limit = new CancelScope({ signal, deadlineMs: policy.connectMs })
+    const onGroup = (addressGroup: string): void => this.#report.ledTo(addressGroup)
+    const { route } = routeUnder({ policy, names: this.#context.names, addressGroup: null, onGroup, isUrgent: () => true, signal })
+    try {
+      await route(hostname, limit.signal)
+    } catch (error) {
+      if (!(error instanceof ConnectError)) throw error
+      // Refused by the guard, it has a group all the same: its URLs find out one by one.
+      if (error.result.kind === 'unreachable' && !signal.aborted) this.#report.unresolved(error.result.code)
+    }
+    await this.end(signal.aborted ? 'stopped' : 'finished', [])
+  }
+
+  async #pages(host: HostConnections, urls: readonly UrlRef[]): Promise<void> {
     const left = urls.toReversed()
     await this.#fetch(host, left)
     if (this.#failure !== undefined) throw this.#failure
@@ -110,7 +140,9 @@ class VisitRun {
     const work = async (): Promise<void> => {
       const starter = new VisitStarter(this)
       for (let ref = left.pop(); ref !== undefined; ref = left.pop()) {
-        const exchanged = await this.#request(host, { url: ref.url, purpose: 'page', headers, policy }, starter)
+        const conditions = ref.validators === undefined ? [] : conditionHeaders(ref.validators)
+        const order: Order = { url: ref.url, purpose: 'page', headers: [...headers, ...conditions], policy }
+        const exchanged = await this.#request(host, order, starter)
         if (exchanged === undefined) {
           left.push(ref)
           return
@@ -123,7 +155,7 @@ class VisitRun {
     await workers.join()
   }
 
-  async robots(host: HostConnections, { url, askingHostId, hop }: Extract<Visit['work'], { kind: 'robots' }>): Promise<void> {
+  async #robots(host: HostConnections, { url, askingHostId, hop }: Extract<Visit['work'], { kind: 'robots' }>): Promise<void> {
     const { policy } = this.#visit
     const order: Order = { url, purpose: 'robots', headers: requestHeaders(policy, 'robots'), policy }
     const exchanged = await this.#request(host, order, new VisitStarter(this))
@@ -157,7 +189,7 @@ class VisitRun {
     const now = performance.now()
     if (now >= this.#startUntil) this.#stop('time')
     else if (broker.silentMs() >= broker.heartbeatMs) this.#stop('fence')
-    else if (!crawls.runs(this.#visit.crawlId)) this.#stop('crawl')
+    else if (!crawls.allows(this.#visit)) this.#stop('control')
     else if (draining.aborted) this.#stop('drain')
     // The last two only say: not yet. While a connection was made, a page may have been refused, or a slow answer stretched the pace.
     return this.#stopped === undefined && publisher.open && now >= this.#nextStart()
@@ -166,6 +198,10 @@ class VisitRun {
   written(nowMs: number): void {
     this.#lastStart = nowMs
     this.#report.requested()
+  }
+
+  elsewhere(): void {
+    this.#stop('elsewhere')
   }
 
   /** One exchange, when its time has come; made a second time when it met a connection that its server had closed. */
@@ -217,6 +253,7 @@ class VisitRun {
       return await exchange(connection, order, starter, tools)
     } finally {
       host.release(connection)
+      this.#report.ledTo(host.addressGroup)
       slot[Symbol.dispose]()
       starter.endTurn()
     }
@@ -296,6 +333,10 @@ class VisitStarter implements Starter {
   written(nowMs: number): void {
     this.#run.written(nowMs)
     this.endTurn()
+  }
+
+  elsewhere(): void {
+    this.#run.elsewhere()
   }
 
   endTurn(): void {

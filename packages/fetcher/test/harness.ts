@@ -35,8 +35,12 @@ export function visitOf(origin: string, paths: readonly string[], changes: Parti
     hostId: 1,
     visitId: randomUUID(),
     hostKey: origin,
-    work: { kind: 'pages', urls: paths.map((path, index) => ({ id: index + 1, url: origin + path, depth: 0, chain: 0, attempt: 1 })) },
+    work: {
+      kind: 'pages',
+      urls: paths.map((path, index) => ({ id: index + 1, url: origin + path, depth: 0, chain: 0, attempt: 1, pass: 1 })),
+    },
     pace: { delayMs: 0, width: 1 },
+    addressGroup: null,
     runMs: 20_000,
     policy: policy(),
     ...changes,
@@ -45,6 +49,9 @@ export function visitOf(origin: string, paths: readonly string[], changes: Parti
 
 export const robotsVisit = (origin: string, changes: Partial<Visit> = {}): Visit =>
   visitOf(origin, [], { work: { kind: 'robots', url: `${origin}/robots.txt`, askingHostId: 7, hop: 0 }, ...changes })
+
+export const resolveVisit = (origin: string, changes: Partial<Visit> = {}): Visit =>
+  visitOf(origin, [], { work: { kind: 'resolve' }, ...changes })
 
 /** What came of one visit. */
 export interface Visited {
@@ -96,8 +103,8 @@ export class Harness implements AsyncDisposable {
     return harness
   }
 
-  async control(state: CrawlState | null): Promise<void> {
-    await this.broker.publish({ v: 1, type: 'control', crawls: state === null ? [] : [{ id: 1, state }] })
+  async control(state: CrawlState | null, recalled: string[] = []): Promise<void> {
+    await this.broker.publish({ v: 1, type: 'control', crawls: state === null ? [] : [{ id: 1, state }], recalled })
   }
 
   /** Publishes the visit; resolves with its results when its end has come. */
@@ -163,6 +170,6 @@ export class Harness implements AsyncDisposable {
   #outcome(message: Outcome): void {
     const { pages, outcomes, ended } = this.#of(message.visitId)
     if (message.of === 'url') outcomes.push(message)
-    else ended.resolve({ pages, outcomes, end: message })
+    else if (message.of !== 'start') ended.resolve({ pages, outcomes, end: message })
   }
 }

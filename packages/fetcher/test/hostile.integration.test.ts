@@ -78,6 +78,10 @@ const PATHS: Record<string, (seen: Seen) => void> = {
   '/retry-seconds': ({ socket }) => socket.write(reply('', { status: '503 Busy', headers: ['retry-after: 7'] })),
   '/retry-date': ({ socket }) =>
     socket.write(reply('', { status: '429 Slow', headers: [`retry-after: ${new Date(Date.now() + 60_000).toUTCString()}`] })),
+  '/usage': ({ socket }) =>
+    socket.write(reply(HTML, { headers: [HTML_TYPE, 'content-usage: train-ai=n', 'Content-Usage: search=y;x="\xfc"'] })),
+  '/long-usage': ({ socket }) => socket.write(reply(HTML, { headers: [HTML_TYPE, ...usageOf(1_025)] })),
+  '/longest-usage': ({ socket }) => socket.write(reply(HTML, { headers: [HTML_TYPE, ...usageOf(1_024)] })),
   '/facts': ({ socket }) =>
     socket.write(
       reply(HTML, {
@@ -106,6 +110,9 @@ for (const [name, location] of Object.entries({
 
 const BOMB = gzipSync(Buffer.alloc(50_000_000), { level: 9 })
 const EMPTY_MEMBERS = Buffer.concat(Array.from({ length: 200_000 }, () => gzipSync('')))
+
+/** Two lines of Content-Usage that are so many characters together, the comma and space between them included. */
+const usageOf = (chars: number) => ['content-usage: train-ai=n', `content-usage: ${'a'.repeat(chars - 'train-ai=n, '.length)}`]
 
 /** Text that does not compress away, without a random source. */
 function noise(bytes: number): string {
@@ -172,6 +179,14 @@ describe('An answer', () => {
       linkHeaders: ['</n>; rel=next'],
       maxAgeMs: 60_000,
     })
+  })
+
+  // RFC 9651, 4.2: the lines of a structured field are one, joined.
+  test('says what its Content-Usage lines say, unless they are longer than any preference', async () => {
+    expect(await answer('/usage')).toMatchObject({ contentUsage: 'train-ai=n, search=y;x="\xfc"' })
+    expect(await answer('/ok')).toMatchObject({ contentUsage: null })
+    expect((await answer('/longest-usage')).contentUsage).toHaveLength(1_024)
+    expect(await answer('/long-usage')).toMatchObject({ status: 200, contentUsage: null })
   })
 
   test('without a body has no digest', async () => {

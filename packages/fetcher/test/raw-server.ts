@@ -29,9 +29,9 @@ export class RawServer implements AsyncDisposable {
     this.#server = createServer((socket) => this.#accept(socket, answer))
   }
 
-  static async start(answer: Answering, host = '127.0.0.1'): Promise<RawServer> {
+  static async start(answer: Answering, host = '127.0.0.1', port = 0): Promise<RawServer> {
     const server = new RawServer(answer, host)
-    server.#server.listen(0, host)
+    server.#server.listen(port, host)
     await once(server.#server, 'listening')
     return server
   }

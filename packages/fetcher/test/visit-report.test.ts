@@ -23,6 +23,7 @@ const ANSWER: Answer = {
   retryAfterMs: null,
   robotsTags: [],
   linkHeaders: [],
+  contentUsage: null,
   etag: null,
   lastModified: null,
   maxAgeMs: null,
@@ -96,20 +97,32 @@ describe('VisitReport', () => {
   test('a fast error does not make the pace faster, a slow one makes it slower', () => {
     const report = new VisitReport()
     report.take(status(200, 3_000))
-    report.take(status(500, 5))
+    for (const code of [403, 404, 429, 500]) report.take(status(code, 5))
     report.take(failed('reset', 5))
     expect(report.intervalMs(1_000)).toBe(6_000)
     report.take(failed('headers-timeout', 10_000))
     expect(report.intervalMs(1_000)).toBe(20_000)
   })
 
-  test('the mean counts exchanges that were made', () => {
+  test('the mean is of usable answers: no error makes it shorter, or longer', () => {
     const report = new VisitReport()
+    for (const error of [status(404, 5), status(429, 5), status(503, 5), failed('reset', 5)]) report.take(error)
     expect(report.toReport().meanExchangeMs).toBeNull()
-    report.take({ ...failed('connect-refused', 0), requested: false })
-    expect(report.toReport().meanExchangeMs).toBeNull()
-    report.take(status(200, 10))
-    report.take(status(200, 30))
+    for (const [code, ms] of [
+      [200, 10],
+      [301, 30],
+      [304, 20],
+    ] as const)
+      report.take(status(code, ms))
+    for (const error of [status(403, 1), status(500, 1), failed('headers-timeout', 20_000)]) report.take(error)
     expect(report.toReport().meanExchangeMs).toBe(20)
+  })
+
+  test('the last address group that is known is told', () => {
+    const report = new VisitReport()
+    expect(report.toReport().addressGroup).toBeNull()
+    report.ledTo('192.0.2.1/32')
+    report.ledTo(null)
+    expect(report.toReport().addressGroup).toBe('192.0.2.1/32')
   })
 })

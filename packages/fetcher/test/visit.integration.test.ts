@@ -4,7 +4,7 @@ import { sleep } from '@warren/async'
 import { type Broker, createInProcessBroker } from '@warren/broker'
 import { CrawlError, type Message, type Visit } from '@warren/protocol'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { Harness, policy, robotsVisit, visitOf } from './harness.ts'
+import { Harness, policy, resolveVisit, robotsVisit, visitOf } from './harness.ts'
 import { head, RawServer, reply, type Seen } from './raw-server.ts'
 
 /** Answers to the requests of a test; what is not answered waits for the test to do it. */
@@ -138,6 +138,24 @@ describe('A visit is not run', () => {
     expect(server.connections).toBe(0)
   })
 
+  test('when it was recalled before it came: it is given back', async () => {
+    await using fetcher = await Harness.start()
+    const recalled = [visit(2), robotsVisit(server.origin), resolveVisit(server.origin)]
+    await fetcher.control(
+      'running',
+      recalled.map(({ visitId }) => visitId),
+    )
+    for (const each of recalled)
+      expect((await fetcher.visit(each)).end).toMatchObject({
+        of: 'visit',
+        ending: 'stopped',
+        unfetched: each === recalled[0] ? [1, 2] : [],
+        report: { requests: 0, addressGroup: null },
+      })
+    expect(server.connections).toBe(0)
+    expect((await fetcher.visit(visit(1))).end).toMatchObject({ ending: 'finished' })
+  })
+
   test('a second time: a redelivered one comes back abandoned', async () => {
     const broker = createInProcessBroker()
     const first = Promise.withResolvers<void>()
@@ -181,6 +199,41 @@ describe('A visit stops', () => {
     expect((await visited).end).toMatchObject({ ending: 'stopped', unfetched: [2, 3] })
     expect(performance.now() - paused).toBeLessThan(500)
     expect((await visited).pages).toHaveLength(1)
+  })
+
+  test('when it is recalled, and another one of its crawl goes on', async () => {
+    await using fetcher = await Harness.start()
+    await using other = await RawServer.start((seen) => answering(seen))
+    let answer = () => {}
+    answering = ({ socket, path }) => {
+      const write = () => void socket.write(reply(`<p>${path}`))
+      if (path === '/in-flight') answer = write
+      else write()
+    }
+    const paced = visit(3, pace(5_000))
+    const busy = visitOf(server.origin, ['/in-flight', '/2'], { hostId: 2 })
+    const untouched = visitOf(other.origin, ['/1', '/2'], { hostId: 3, ...pace(400) })
+    const visited = [paced, busy, untouched].map((each) => fetcher.visit(each))
+    await seen(2)
+    await vi.waitFor(() => expect(other.seen).toHaveLength(1))
+    const recalled = performance.now()
+    await fetcher.control('running', [paced.visitId, busy.visitId])
+    expect((await visited[0])?.end).toMatchObject({ ending: 'stopped', unfetched: [2, 3] })
+    expect(performance.now() - recalled).toBeLessThan(500)
+    answer()
+    expect(await visited[1]).toMatchObject({ end: { ending: 'stopped', unfetched: [2] }, pages: [{ url: { id: 1 } }] })
+    expect((await visited[2])?.end).toMatchObject({ ending: 'finished' })
+    expect(server.seen).toHaveLength(2)
+  })
+
+  test('for good when it is recalled, also when the next control message does not say so any more', async () => {
+    await using fetcher = await Harness.start()
+    const recalled = visit(3, pace(300))
+    const visited = fetcher.visit(recalled)
+    await seen(1)
+    await Promise.all([fetcher.control('running', [recalled.visitId]), fetcher.control('running')])
+    expect((await visited).end).toMatchObject({ ending: 'stopped', unfetched: [2, 3] })
+    expect(server.seen).toHaveLength(1)
   })
 
   test('but not because its crawl spends the last of its budget', async () => {
