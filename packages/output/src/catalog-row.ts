@@ -38,6 +38,12 @@ export interface CatalogRow extends CatalogCursor {
   readonly fetchedAt: string
   readonly firstByteMs: number
   readonly totalMs: number
+  /** The round of a recrawled crawl, from 1. */
+  readonly pass: number
+  /** Against the pass before; null in the first. */
+  readonly changed: boolean | null
+  /** What robots.txt and the answer say about the use of the page, as a structured field; null: nothing. */
+  readonly usage: string | null
 }
 
 /** Negative, zero or positive, as `a` is before, at or behind `b`. */

@@ -27,5 +27,8 @@ export const pageRecord = (row: CatalogRow) => ({
   fetchedAt: row.fetchedAt,
   firstByteMs: row.firstByteMs,
   totalMs: row.totalMs,
+  pass: row.pass,
+  changed: row.changed,
+  usage: row.usage,
   seq: row.seq,
 })

@@ -31,12 +31,20 @@ test('the example in docs/pages-jsonl.md is a record', () => {
     'digest',
     'truncated',
     'parseError',
+    'changed',
+    'usage',
   ])
   const known = new Map(
-    types({ ...pageRecord(row(1)), location: '', canonical: '', referrer: '', truncated: '', parseError: '' }).map(([key, type]) => [
-      key,
-      type,
-    ]),
+    types({
+      ...pageRecord(row(1)),
+      location: '',
+      canonical: '',
+      referrer: '',
+      truncated: '',
+      parseError: '',
+      changed: false,
+      usage: '',
+    }).map(([key, type]) => [key, type]),
   )
   for (const [key = '', type] of types(example))
     expect([key, type === 'null' ? nullable.has(key) : type === known.get(key)]).toEqual([key, true])

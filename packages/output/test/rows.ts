@@ -27,6 +27,9 @@ export function row(n: number): CatalogRow {
     fetchedAt: '2026-11-23T12:00:00.000Z',
     firstByteMs: 12,
     totalMs: 34,
+    pass: 1 + (n % 2),
+    changed: n % 2 === 0 ? null : n % 3 === 0,
+    usage: n % 5 === 0 ? 'train-ai=n' : null,
   }
 }
 
