@@ -53,6 +53,7 @@ export function fetcherMetrics(metrics: Metrics, { inFlight, visits, hosts, name
     },
     unmapped: metrics.counter('fetcher_unmapped_errors_total', 'Errors that the failure table lacks'),
     throttled: metrics.counter('fetcher_throttled_total', 'Answers 429 and 503'),
+    elsewhere: metrics.counter('fetcher_elsewhere_visits_total', 'Visits that found their host in another address group'),
     visits: metrics.counter('fetcher_visits_total', 'Visits by how they ended', ['ending']),
     redelivered: metrics.counter('fetcher_redelivered_visits_total', 'Visits that had been delivered before'),
     refused: metrics.counter('fetcher_refused_publishes_total', 'Publishes that the broker refused because a queue was full'),

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { type BreakerStep, onAbort, ResourceScope, Semaphore, type ShutdownScope, select, TokenBucket } from '@warren/async'
 import type { Broker, Delivery, Verdict } from '@warren/broker'
 import { CrawlError, type Visit } from '@warren/protocol'
@@ -59,6 +60,7 @@ export async function runFetcher({ broker, logger, metrics, config, lookup }: Fe
   const warnings = new HostWarnings(logger)
   const rate = config.FETCH_RATE_BYTES
   const context: VisitContext = {
+    worker: `${hostname()}:${process.pid}`,
     broker,
     publisher: new Publisher({ broker, unconfirmedBytes: config.UNCONFIRMED_BYTES, aborted, onRefused: () => counters.refused.inc() }),
     connections,

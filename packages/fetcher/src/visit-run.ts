@@ -1,6 +1,15 @@
-import { CancelScope, onAbort, Semaphore, select, sleep, TaskGroup, TaskTracker } from '@warren/async'
+import { attempt, CancelScope, onAbort, Semaphore, select, sleep, TaskGroup, TaskTracker } from '@warren/async'
 import type { Broker } from '@warren/broker'
-import { CrawlError, type Message, type RobotsOutcome, type UrlOutcome, type UrlRef, type Visit, type VisitEnd } from '@warren/protocol'
+import {
+  CrawlError,
+  type Message,
+  type RobotsOutcome,
+  type UrlOutcome,
+  type UrlRef,
+  type Visit,
+  type VisitEnd,
+  type VisitStart,
+} from '@warren/protocol'
 import type { Logger } from '@warren/service'
 import type { Connections, HostConnections } from './connections.ts'
 import type { CrawlStates } from './crawl-states.ts'
@@ -15,7 +24,9 @@ import { VisitReport } from './visit-report.ts'
 
 /** What all visits of a process share. */
 export interface VisitContext {
-  readonly broker: Pick<Broker, 'silentMs' | 'heartbeatMs'>
+  /** The fetcher's name, for people. */
+  readonly worker: string
+  readonly broker: Pick<Broker, 'publish' | 'silentMs' | 'heartbeatMs'>
   readonly publisher: Publisher
   readonly connections: Connections
   readonly names: NameCache
@@ -86,12 +97,21 @@ class VisitRun {
       const time = (signal: AbortSignal) => sleep(Math.max(0, this.#startUntil - performance.now()), { signal })
       this.#stop((await select(work.kind === 'resolve' ? orders : { ...orders, time }, { signal })).branch)
     })
+    watching.spawn((signal) => this.#tellStart(signal))
     try {
       if (work.kind === 'resolve') await this.#resolve(hostname)
       else await this.#withHost(origin, (host) => (work.kind === 'pages' ? this.#pages(host, work.urls) : this.#robots(host, work)))
     } finally {
       watching.cancel()
     }
+  }
+
+  /** Nothing depends on it: a broker that does not take it at once never gets it. */
+  async #tellStart(signal: AbortSignal): Promise<void> {
+    const { broker, worker } = this.#context
+    const start: VisitStart = { ...this.#envelope('outcome'), of: 'start', worker }
+    const isBrokers = (error: unknown) => (error instanceof CrawlError ? error : undefined)
+    await attempt(() => broker.publish(start, { signal }), isBrokers, { signal })
   }
 
   async #withHost(origin: string, fn: (host: HostConnections) => Promise<void>): Promise<void> {
@@ -201,6 +221,7 @@ class VisitRun {
   }
 
   elsewhere(): void {
+    if (this.#stopped === undefined) this.#context.metrics.elsewhere.inc() // others of a wide visit meet it too
     this.#stop('elsewhere')
   }
 

@@ -60,6 +60,7 @@ describe('A visit of an address group', () => {
     ['with several', { delayMs: 0, width: 3 }],
     ['at a pace', { delayMs: 1_000, width: 2 }],
   ])('makes no request when the name leads elsewhere, and says where: %s', async (_, pace) => {
+    const before = await fetcher.metric('elsewhere_visits_total')
     const { end, pages, outcomes } = await visit('one.test', { addressGroup: TWO, pace })
     expect(end.of === 'visit' && end.unfetched.toSorted()).toEqual([1, 2, 3])
     expect(end).toMatchObject({
@@ -68,6 +69,7 @@ describe('A visit of an address group', () => {
     })
     expect([pages, outcomes]).toEqual([[], []])
     expect(connections()).toEqual([0, 0])
+    expect(await fetcher.metric('elsewhere_visits_total')).toBe(before + 1)
   })
 
   test('does so for robots.txt', async () => {

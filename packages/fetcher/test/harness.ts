@@ -17,6 +17,7 @@ import {
   type UrlOutcome,
   type Visit,
   type VisitEnd,
+  type VisitStart,
 } from '@warren/protocol'
 import { createLogger, createMetrics, type Metrics } from '@warren/service'
 
@@ -55,6 +56,7 @@ export const resolveVisit = (origin: string, changes: Partial<Visit> = {}): Visi
 
 /** What came of one visit. */
 export interface Visited {
+  readonly starts: VisitStart[]
   readonly pages: Page[]
   readonly outcomes: UrlOutcome[]
   readonly end: VisitEnd | RobotsOutcome
@@ -67,7 +69,7 @@ export class Harness implements AsyncDisposable {
   readonly metrics: Metrics = createMetrics({ role: 'test' })
   readonly logs: string[] = []
   readonly unreadable: unknown[] = []
-  readonly #visits = new Map<string, { pages: Page[]; outcomes: UrlOutcome[]; ended: PromiseWithResolvers<Visited> }>()
+  readonly #visits = new Map<string, Omit<Visited, 'end'> & { ended: PromiseWithResolvers<Visited> }>()
   /** Resolves when the role has returned. */
   role: Promise<void> = Promise.resolve()
 
@@ -161,15 +163,16 @@ export class Harness implements AsyncDisposable {
   #of(visitId: string) {
     let visit = this.#visits.get(visitId)
     if (visit === undefined) {
-      visit = { pages: [], outcomes: [], ended: Promise.withResolvers() }
+      visit = { starts: [], pages: [], outcomes: [], ended: Promise.withResolvers() }
       this.#visits.set(visitId, visit)
     }
     return visit
   }
 
   #outcome(message: Outcome): void {
-    const { pages, outcomes, ended } = this.#of(message.visitId)
-    if (message.of === 'url') outcomes.push(message)
-    else if (message.of !== 'start') ended.resolve({ pages, outcomes, end: message })
+    const { ended, ...visited } = this.#of(message.visitId)
+    if (message.of === 'start') visited.starts.push(message)
+    else if (message.of === 'url') visited.outcomes.push(message)
+    else ended.resolve({ ...visited, end: message })
   }
 }

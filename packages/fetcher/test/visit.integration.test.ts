@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
+import { hostname } from 'node:os'
 import { sleep } from '@warren/async'
 import { type Broker, createInProcessBroker } from '@warren/broker'
 import { CrawlError, type Message, type Visit } from '@warren/protocol'
@@ -350,6 +351,32 @@ describe('Publishing', () => {
     expect(new Set(pages.map(({ url }) => url.id)).size).toBe(20)
     expect(pages).toHaveLength(20)
     expect(end).toMatchObject({ ending: 'finished' })
+  })
+
+  test('tells who runs a visit, once, and not of one that is given back', async () => {
+    await using fetcher = await Harness.start()
+    for (const each of [visit(2), robotsVisit(server.origin), resolveVisit(server.origin)])
+      expect((await fetcher.visit(each)).starts).toMatchObject([{ of: 'start', worker: `${hostname()}:${process.pid}` }])
+    await fetcher.control('paused')
+    expect((await fetcher.visit(visit(1))).starts).toEqual([])
+  })
+
+  test.each([
+    ['refuses', refusal],
+    ['is away for', away],
+  ])('runs a visit although the broker %s the word of who does', async (_, error) => {
+    const inner = createInProcessBroker()
+    const broker = changed(inner, {
+      publish: async (message: Message, options) => {
+        if (message.type === 'outcome' && message.of === 'start') throw error()
+        return inner.publish(message, options)
+      },
+    })
+    await using fetcher = await Harness.start({ broker })
+    expect(await fetcher.visit(visit(2))).toMatchObject({ starts: [], end: { ending: 'finished' } })
+    await vi.waitFor(async () => expect(await fetcher.metric('open_visits')).toBe(0))
+    expect(fetcher.logs.join()).not.toContain('given up')
+    expect(await fetcher.metric('refused_publishes_total')).toBe(0)
   })
 
   test('the end of a visit comes after all its results are confirmed', async () => {
