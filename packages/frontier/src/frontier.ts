@@ -24,6 +24,7 @@ import { Database } from './database.ts'
 import { type Explanation, explain, readRootsAmong } from './explain.ts'
 import { type HostFacts, readHost } from './host-facts.ts'
 import { addRefusals, block, type Heartbeat, heartbeat, type Refusal, recalledVisits, revive, setPace, unblock } from './hosts.ts'
+import { type Revisits, readRevisits, readSize } from './inspect.ts'
 import { codeVersion, databaseVersion, refuseNewer } from './migrate.ts'
 import { type Counts, type Discrepancy, type Results, readAccountingGap, readCounts, readResults, readTotals, verify } from './reports.ts'
 import { RobotsTexts } from './robots-texts.ts'
@@ -282,6 +283,16 @@ export class Frontier implements AsyncDisposable {
   /** A host, and how many URLs crawls have queued for it, each counted up to `limit`. */
   host(key: HostKey, limit: number): Promise<{ now: Date; host: HostFacts; queued: ReadonlyMap<number, number> } | undefined> {
     return readHost(this.#db, key, limit)
+  }
+
+  /** Bytes on the disk that deleting a crawl gives back at once. */
+  size(crawlId: number): Promise<number> {
+    return readSize(this.#db, crawlId)
+  }
+
+  /** Counts what another pass would ask for, `batch` URLs a call; the last value is the answer. */
+  revisits(crawlId: number, batch: number): AsyncGenerator<Revisits, void, undefined> {
+    return readRevisits(this.#db, crawlId, batch)
   }
 
   results(crawlId: number): Promise<Results> {

@@ -5,6 +5,7 @@ export type { AnswerFacts, Explanation, LeaseFacts, PathStep, QueuePosition, Url
 export { type Frontier, type FrontierOptions, openFrontier, type StateChange } from './frontier.ts'
 export type { AddressFacts, Breaker, HostFacts, HostQueue, OpenVisit, RobotsRecord } from './host-facts.ts'
 export type { Heartbeat, Refusal } from './hosts.ts'
+export type { Revisits } from './inspect.ts'
 export { type CrawlEvent, crawlLife } from './life.ts'
 export { migrate } from './migrate.ts'
 export type { Counts, Discrepancy, Results } from './reports.ts'
