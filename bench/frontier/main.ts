@@ -1,0 +1,209 @@
+/**
+ * `npm run bench -- frontier`: rows a second and latency of admit, claim and settle at 0.1, 1 and 10 million known URLs, with one and with four
+ * coordinators (processes of their own), on Postgres as an embedded crawl has it and as infra/postgres configures it. fsync and
+ * synchronous_commit are on. Three phases a cell: links of pages are seeded; URLs are claimed and settled; the same with ten links a page, nine
+ * of them known. `cpu` is what Postgres used for a call, all its processes: unlike the times, neighbours on the machine hardly change it.
+ *
+ * Options: --urls, --coordinators, --setup (each may be repeated), --seconds of a phase, --dir, --out. Ten million URLs take 7 GB.
+ */
+import { type ChildProcess, execFile, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { cpus, loadavg } from 'node:os'
+import { dirname } from 'node:path'
+import { parseArgs, promisify } from 'node:util'
+import { migrate, openFrontier } from '@warren/frontier'
+import { removePostgres, startPostgres } from '@warren/postgres'
+import { Client } from 'pg'
+import type { Order, Phase, Report, Timed } from './coordinator.ts'
+import { fill } from './fill.ts'
+
+const COORDINATOR = new URL('coordinator.ts', import.meta.url)
+const { values } = parseArgs({
+  options: {
+    urls: { type: 'string', multiple: true, default: ['100000', '1000000', '10000000'] },
+    coordinators: { type: 'string', multiple: true, default: ['1', '4'] },
+    setup: { type: 'string', multiple: true, default: ['embedded', 'cluster'] },
+    seconds: { type: 'string', default: '20' },
+    dir: { type: 'string', default: '/tmp/warren-bench-frontier' },
+    out: { type: 'string', default: 'bench/results/frontier.json' },
+  },
+})
+
+/** `embedded`: nothing beside EMBEDDED_SETTINGS. */
+const SETUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = { embedded: {}, cluster: await clusterSettings() }
+/** For loading only. */
+const LOAD_SETTINGS = { shared_buffers: '1GB', max_wal_size: '8GB', maintenance_work_mem: '256MB' }
+const PHASES = ['admit', 'claim and settle', 'with links'] as const
+/** Of what is queued, a phase takes at most this share, so that a small crawl is not used up. */
+const SHARE = 0.2
+const URLS_PER_CLAIM = 500
+/** Below this size a crawl is loaded anew for each cell. */
+const SMALL = 1_000_000
+
+interface Figures {
+  readonly calls: number
+  readonly rowsPerSecond: number
+  readonly p50: number
+  readonly p99: number
+}
+interface Cell {
+  readonly urls: number
+  readonly hosts: number
+  readonly setup: string
+  readonly coordinators: number
+  readonly phase: Phase['name']
+  readonly admit?: Figures
+  readonly claim?: Figures
+  readonly settle?: Figures
+  /** Milliseconds of Postgres' processes for each call to admit, or for each claim with its settles. */
+  readonly cpu: number
+  readonly conflicts: number
+  readonly load: number
+}
+
+const cells: Cell[] = []
+for (const urls of values.urls.map(Number)) await measure(urls)
+console.table(
+  cells.map(({ urls, setup, coordinators, phase, admit, claim, settle, cpu }) => ({
+    urls,
+    setup,
+    coordinators,
+    phase,
+    'links/s': admit?.rowsPerSecond ?? '',
+    'pages/s': settle?.rowsPerSecond ?? '',
+    'admit p50': admit?.p50 ?? '',
+    'admit p99': admit?.p99 ?? '',
+    'claim p50': claim?.p50 ?? '',
+    'claim p99': claim?.p99 ?? '',
+    'settle p50': settle?.p50 ?? '',
+    'settle p99': settle?.p99 ?? '',
+    cpu,
+  })),
+)
+
+async function measure(urls: number): Promise<void> {
+  const hosts = Math.round(urls / 100)
+  let crawlId = await load(urls, hosts)
+  for (const setup of values.setup) {
+    for (const coordinators of values.coordinators.map(Number)) {
+      if (urls < SMALL && cells.some((cell) => cell.urls === urls)) crawlId = await load(urls, hosts)
+      await using server = await startPostgres({ dir: values.dir, settings: SETUPS[setup] ?? {} })
+      const orders = Array.from({ length: coordinators }, (_, slot): Order => ({ databaseUrl: server.url, slot, crawlId, hosts }))
+      const children = await Promise.all(orders.map(startCoordinator))
+      for (const name of PHASES) {
+        const calls = name === 'admit' ? Number.POSITIVE_INFINITY : Math.ceil((urls * SHARE) / URLS_PER_CLAIM / coordinators)
+        const cpu = await cpuMs(server.pid)
+        const reports = await Promise.all(
+          children.map((child, n) => {
+            const fresh = 1_000_000 * (1 + cells.length * 8 + n)
+            return ask<Report>(child, { name, seconds: Number(values.seconds), calls: Math.min(calls, 1e9), fresh })
+          }),
+        )
+        const used = (await cpuMs(server.pid)) - cpu
+        cells.push({ urls, hosts, setup, coordinators, phase: name, ...figuresOf(reports, used) })
+        console.log(JSON.stringify(cells.at(-1)))
+        await save()
+      }
+      for (const child of children) {
+        child.send('end')
+        await once(child, 'exit')
+      }
+      await check(server.url, crawlId, urls)
+    }
+  }
+  await removePostgres(values.dir)
+}
+
+async function load(urls: number, hosts: number): Promise<number> {
+  await mkdir(values.dir, { recursive: true })
+  await removePostgres(values.dir)
+  await using server = await startPostgres({ dir: values.dir, settings: LOAD_SETTINGS })
+  await migrate(server.url)
+  await using frontier = await openFrontier({ databaseUrl: server.url })
+  const db = new Client({ connectionString: server.url })
+  await db.connect()
+  const startedAt = performance.now()
+  try {
+    return await fill(db, frontier, urls, hosts)
+  } finally {
+    await db.end()
+    console.log(`${urls} URLs: loaded in ${Math.round((performance.now() - startedAt) / 1_000)} s`)
+  }
+}
+
+/** The counters agree with the rows: the loader left what the functions would have, and the calls kept it. */
+async function check(databaseUrl: string, crawlId: number, urls: number): Promise<void> {
+  if (urls > SMALL) return // it counts every row
+  await using frontier = await openFrontier({ databaseUrl })
+  const wrong = await frontier.verify(crawlId)
+  if (wrong.length > 0) throw new Error(`the crawl's tables disagree: ${JSON.stringify(wrong)}`)
+}
+
+async function startCoordinator(order: Order): Promise<ChildProcess> {
+  const child = fork(COORDINATOR, [JSON.stringify(order)])
+  await answerOf(child)
+  return child
+}
+
+function ask<T>(child: ChildProcess, phase: Phase): Promise<T> {
+  child.send(phase)
+  return answerOf<T>(child)
+}
+
+async function answerOf<T>(child: ChildProcess): Promise<T> {
+  const ended = new AbortController()
+  child.once('exit', () => ended.abort(new Error('a coordinator ended')))
+  const [answer] = await once(child, 'message', { signal: ended.signal })
+  return answer as T
+}
+
+function figuresOf(reports: readonly Report[], cpu: number): Omit<Cell, 'urls' | 'hosts' | 'setup' | 'coordinators' | 'phase'> {
+  const seconds = Math.max(...reports.map((report) => report.seconds))
+  const of = (verb: 'admit' | 'claim' | 'settle') => {
+    const all = reports.map((report) => report[verb])
+    return all.some(({ ms }) => ms.length > 0) ? { [verb]: figures(all, seconds) } : {}
+  }
+  const calls = reports.reduce((sum, { admit, claim }) => sum + admit.ms.length + claim.ms.length, 0)
+  return {
+    ...of('admit'),
+    ...of('claim'),
+    ...of('settle'),
+    cpu: Number((cpu / calls).toFixed(1)),
+    conflicts: reports.reduce((sum, report) => sum + report.conflicts, 0),
+    load: Number((loadavg()[0] ?? 0).toFixed(1)),
+  }
+}
+
+function figures(all: readonly Timed[], seconds: number): Figures {
+  const ms = all.flatMap((timed) => timed.ms).toSorted((a, b) => a - b)
+  const at = (q: number): number => Number((ms[Math.min(ms.length - 1, Math.floor(ms.length * q))] ?? 0).toFixed(1))
+  const rows = all.reduce((sum, timed) => sum + timed.rows, 0)
+  return { calls: ms.length, rowsPerSecond: Math.round(rows / seconds), p50: at(0.5), p99: at(0.99) }
+}
+
+/** Milliseconds on a core of Postgres and the processes it started that live now. */
+async function cpuMs(pid: number): Promise<number> {
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ')
+  const times = await Promise.all([`${pid}`, ...children].map((id) => readFile(`/proc/${id}/schedstat`, 'utf8').catch(() => '0')))
+  return times.reduce((sum, text) => sum + Number(text.split(' ')[0]) / 1e6, 0)
+}
+
+/** What infra/postgres/postgresql.conf sets, but for where it listens and what it logs. */
+async function clusterSettings(): Promise<Record<string, string>> {
+  const text = await readFile(new URL('../../infra/postgres/postgresql.conf', import.meta.url), 'utf8')
+  const pairs = [...text.matchAll(/^(\w+) = '?([^'\n]*)'?$/gm)].map(([, name = '', value = '']): [string, string] => [name, value])
+  return Object.fromEntries(pairs.filter(([name]) => !/^(listen|log|password|tcp)_/.test(name)))
+}
+
+async function save(): Promise<void> {
+  const commit = (await promisify(execFile)('git', ['rev-parse', '--short', 'HEAD'])).stdout.trim()
+  await mkdir(dirname(values.out), { recursive: true })
+  const cpu = `${cpus().length} x ${cpus()[0]?.model}`
+  const text = JSON.stringify(
+    { commit, at: new Date().toISOString(), cpu, node: process.version, seconds: Number(values.seconds), cells },
+    null,
+    2,
+  )
+  await writeFile(values.out, `${text}\n`)
+}
