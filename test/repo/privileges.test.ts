@@ -91,7 +91,7 @@ describe('infra/rabbitmq/rabbitmq.conf', () => {
       })
       const heard = Promise.withResolvers<void>()
       await using _control = await broker.onControl(() => heard.resolve())
-      await broker.publish({ v: 1, type: 'control', crawls: [] })
+      await broker.publish({ v: 1, type: 'control', crawls: [], recalled: [] })
       await heard.promise
       const settled = Promise.withResolvers<void>()
       await using _consumer = await broker.consume('outcomes', { prefetch: 1 }, async () => {
@@ -107,7 +107,7 @@ describe('infra/rabbitmq/rabbitmq.conf', () => {
         visitId: '00000000-0000-4000-8000-000000000000',
         ending: 'abandoned',
         unfetched: [],
-        report: { requests: 0, meanExchangeMs: null, throttled: null, unreachable: null, answered: false },
+        report: { requests: 0, meanExchangeMs: null, throttled: null, unreachable: null, answered: false, addressGroup: null },
       })
       await settled.promise
       expect(await broker.depths()).toMatchObject({ dead: 0 })

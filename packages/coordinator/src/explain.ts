@@ -108,17 +108,16 @@ async function verdictsOf(
   const isSeed = known !== null && known.foundOn === null
   // A place that is not known is one that every rule lets pass: what is asked of it then is told, not judged.
   const link: PlacedLink = { url, depth: known?.depth ?? 0, chain: known?.chain ?? 0, nofollow: false }
-  const depends: Partial<Record<LinkRule, string>> = {
-    nofollow: 'links that say nofollow are not followed',
-    ...(known === null
+  const depends: Partial<Record<LinkRule, string>> =
+    known === null
       ? {
+          nofollow: 'a link that says nofollow is not followed',
           depth: `the page with the link must be less than ${config.maxDepth} links from a seed`,
           chain: `of redirects in a row at most ${config.maxRedirects} are followed`,
         }
-      : {}),
-  }
+      : {}
   const detailOf: Record<LinkRule, () => string> = {
-    nofollow: () => '',
+    nofollow: () => (isSeed ? 'no link: a seed' : 'a link that may be followed led here'),
     depth: () => `${link.depth} of at most ${config.maxDepth} links from a seed`,
     chain: () => `${link.chain} of at most ${config.maxRedirects} redirects in a row`,
     length: () => `${url.length} of at most ${config.maxUrlLength} characters`,
@@ -193,7 +192,10 @@ function addressVerdict({ fetch }: CrawlConfig, url: CanonicalUrl, group: string
 async function robotsOf(frontier: Frontier, config: CrawlConfig, url: CanonicalUrl, { host }: Explanation): Promise<RobotsAnswer> {
   const agent = productToken(config)
   const of = { url: robotsUrlOf(hostKeyOf(url)), agent, allowed: null, line: null, rule: null }
-  if (host === null || host.robots.access === null) return { ...of, detail: 'not fetched yet' }
+  if (host === null || host.robots.access === null) {
+    const isAway = host !== null && host.robots.retryAt !== null
+    return { ...of, detail: isAway ? `out of reach (${host.breaker.code}), so nothing of the host is fetched` : 'not fetched yet' }
+  }
   const body = host.robots.digest === null ? undefined : await frontier.robotsText(host.robots.digest)
   if (host.robots.access === 'allow-all' || body === undefined) return { ...of, allowed: true, detail: 'there is none, which allows all' }
   const { allowed, line, rule } = parseRobots(body).check(agent, url)

@@ -20,6 +20,8 @@ const ROBOTS_TTL_MIN_MS = 5 * MINUTE
 const ROBOTS_RETRY_MS = 5 * MINUTE
 /** Source: RFC 9309, 2.4: a cached robots.txt should not be used for more than 24 hours. */
 const ROBOTS_TTL_MAX_MS = DAY
+/** A slow host stretches its own pace by no more than this between two visits; the fetcher stretches within them. */
+const MAX_STRETCH_MS = 15 * SECOND
 /** Source: RFC 9309, 2.3.1.2: at least five consecutive redirects are followed. */
 const ROBOTS_HOPS_MAX = 5
 
@@ -90,8 +92,16 @@ const isBroken = (answer: Answer): boolean => answer.truncated === 'reset' || an
 export function nextInMs({ ending, report }: Pick<VisitEnd, 'ending' | 'report'>, delayMs: number, visitRunMs: number): number {
   // It may still be running where it was delivered first: its run time must be over before the next one starts.
   if (ending === 'abandoned') return delayMs + visitRunMs
-  return report.requests === 0 ? 0 : delayMs // given back untouched: the pace it was due by still holds
+  if (report.requests === 0) return 0 // given back untouched: the pace it was due by still holds
+  return stretched(delayMs, report)
 }
+
+/** A visit of one URL is followed by the host's own time too: at most half of it is ours. Without a delay the width alone limits. */
+const stretched = (delayMs: number, { meanExchangeMs }: Pick<HostReport, 'meanExchangeMs'>): number =>
+  delayMs === 0 ? 0 : Math.max(delayMs, Math.min(meanExchangeMs ?? 0, MAX_STRETCH_MS))
+
+/** As `nextInMs`, after robots.txt. */
+export const nextAfterRobotsMs = (report: HostReport, delayMs: number): number => stretched(delayMs, report)
 
 /** The canonical target of a redirect; undefined for every other answer and for a Location that leads nowhere. */
 export function redirectTarget(answer: Answer): CanonicalUrl | undefined {

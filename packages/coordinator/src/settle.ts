@@ -9,7 +9,7 @@ import type { CoordinatorConfig } from './config.ts'
 import type { CrawlBook } from './crawl-book.ts'
 import type { KnownUrls } from './known-urls.ts'
 import type { CoordinatorMetrics } from './metrics.ts'
-import { fateOf, nextInMs, productToken, robotsTroubleOf, robotsVerdict, troubleOf } from './policy.ts'
+import { fateOf, nextAfterRobotsMs, nextInMs, productToken, robotsTroubleOf, robotsVerdict, troubleOf } from './policy.ts'
 import type { Refusals } from './refusals.ts'
 import { untilStored } from './store-retry.ts'
 
@@ -134,7 +134,7 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
         visitId,
         askingHostId: outcome.askingHostId,
         result,
-        nextInMs: config.delayMs,
+        nextInMs: nextAfterRobotsMs(outcome.report, config.delayMs),
         meanExchangeMs: outcome.report.meanExchangeMs,
         trouble: robotsTroubleOf(verdict, outcome.report, { ...deps.config, random: deps.random }),
         answered: verdict.kind !== 'unreachable',

@@ -1,6 +1,6 @@
 import type { Answer, FetchResult, HostReport, RobotsOutcome } from '@warren/protocol'
 import { describe, expect, test } from 'vitest'
-import { fateOf, redirectTarget, robotsVerdict, troubleOf } from '../src/policy.ts'
+import { fateOf, nextAfterRobotsMs, nextInMs, redirectTarget, robotsVerdict, troubleOf } from '../src/policy.ts'
 
 const answer = (over: Partial<Answer> = {}): Answer => ({
   kind: 'answer',
@@ -167,5 +167,23 @@ describe('robotsVerdict, RFC 9309 section 2.3.1', () => {
   test('ours: a rule set that was broken off is none', () => {
     expect(verdict(answer({ truncated: 'reset' }))).toMatchObject({ kind: 'unreachable' })
     expect(verdict(answer({ truncated: 'body-limit' }))).toMatchObject({ kind: 'rules' })
+  })
+})
+
+describe('when the host is visited next', () => {
+  const report: HostReport = { requests: 1, meanExchangeMs: 10, throttled: null, unreachable: null, answered: true, addressGroup: null }
+  const after = (over: Partial<HostReport>, delayMs = 1_000) =>
+    nextInMs({ ending: 'finished', report: { ...report, ...over } }, delayMs, 30_000)
+  test('after its delay, or after as long as it takes for an answer, up to 15 s', () => {
+    expect([after({}), after({ meanExchangeMs: 4_000 }), after({ meanExchangeMs: 40_000 }), after({ meanExchangeMs: null })]).toEqual([
+      1_000, 4_000, 15_000, 1_000,
+    ])
+    expect(nextAfterRobotsMs({ ...report, meanExchangeMs: 4_000 }, 1_000)).toBe(4_000)
+  })
+  test('at once without a delay, or when nothing was asked', () => {
+    expect([after({ meanExchangeMs: 4_000 }, 0), after({ requests: 0 })]).toEqual([0, 0])
+  })
+  test('after its run time too, when the visit may still be running elsewhere', () => {
+    expect(nextInMs({ ending: 'abandoned', report: { ...report, requests: 0 } }, 1_000, 30_000)).toBe(31_000)
   })
 })

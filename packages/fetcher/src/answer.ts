@@ -8,12 +8,14 @@ type Headers = Readonly<Record<string, string | string[] | undefined>> | Incomin
 export function headerFacts(status: number, headers: Headers, { url, nowMs }: { url: string; nowMs: number }) {
   const location = status >= 300 && status < 400 ? first(headers['location']) : undefined
   const retryAfter = first(headers['retry-after'])
+  // A date in it is one of the server's clock; ours may be minutes off. Source: RFC 9110, 10.2.3 and 6.6.1.
+  const serverMs = Date.parse(first(headers['date']) ?? '')
   const cacheControl = all(headers['cache-control']).join()
   return {
     status,
     contentType: contentTypeOf(headers),
     location: location === undefined ? null : (canonicalize(text(location), url) ?? null),
-    retryAfterMs: retryAfter === undefined ? null : whole(parseRetryAfter(retryAfter, nowMs)),
+    retryAfterMs: retryAfter === undefined ? null : whole(parseRetryAfter(retryAfter, Number.isNaN(serverMs) ? nowMs : serverMs)),
     robotsTags: all(headers['x-robots-tag']).map(text),
     linkHeaders: all(headers['link']).map(text),
     contentUsage: usageOf(all(headers['content-usage'])),

@@ -78,6 +78,13 @@ const PATHS: Record<string, (seen: Seen) => void> = {
   '/retry-seconds': ({ socket }) => socket.write(reply('', { status: '503 Busy', headers: ['retry-after: 7'] })),
   '/retry-date': ({ socket }) =>
     socket.write(reply('', { status: '429 Slow', headers: [`retry-after: ${new Date(Date.now() + 60_000).toUTCString()}`] })),
+  '/retry-date-of-theirs': ({ socket }) =>
+    socket.write(
+      reply('', {
+        status: '429 Slow',
+        headers: ['date: Fri, 02 Jan 1970 00:00:00 GMT', 'retry-after: Fri, 02 Jan 1970 00:00:30 GMT'],
+      }),
+    ),
   '/usage': ({ socket }) =>
     socket.write(reply(HTML, { headers: [HTML_TYPE, 'content-usage: train-ai=n', 'Content-Usage: search=y;x="\xfc"'] })),
   '/long-usage': ({ socket }) => socket.write(reply(HTML, { headers: [HTML_TYPE, ...usageOf(1_025)] })),
@@ -257,6 +264,9 @@ describe('Retry-After', () => {
     const { retryAfterMs } = await answer('/retry-date')
     expect(retryAfterMs).toBeGreaterThan(50_000)
     expect(retryAfterMs).toBeLessThanOrEqual(60_000)
+  })
+  test("a date is one of the server's clock, whatever ours says", async () => {
+    expect(await answer('/retry-date-of-theirs')).toMatchObject({ status: 429, retryAfterMs: 30_000 })
   })
 })
 

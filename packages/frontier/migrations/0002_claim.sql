@@ -143,16 +143,14 @@ begin
            (select count(*) from visits v where v.address_id = s.address_id and v.until > v_now) as open_visits
       from seen s left join addresses a on a.id = s.address_id),
   lined as (
-    select *, case when by_group then row_number() over (partition by address_id, by_group order by turn) end as place,
-           -- What a visit of this host will take from the calendar, as a guess for those behind it.
-           greatest(spacing_ms, case when delay_ms > 0 then least(10000, spacing_ms * 10000 / delay_ms) else spacing_ms end) as share_ms
+    select *, case when by_group then row_number() over (partition by address_id, by_group order by turn) end as place
       from addressed),
   judged as (
     select *, by_group and (place > 1 or open_visits >= address_slots or group_at > v_now) as queues_up from lined)
   select array_agg(row(host_id, crawl_id, turn, room, max_rank,
            case when queues_up then 'wait' else fate_2 end,
            closing,
-           case when queues_up then greatest(greatest(group_at, v_now) + (place - 1) * share_ms * interval '1 ms',
+           case when queues_up then greatest(greatest(group_at, v_now) + (place - 1) * spacing_ms * interval '1 ms',
                                              v_now + place * interval '250 ms')
                 when next_at > v_now then next_at
                 when robots_retry_at > v_now then robots_retry_at

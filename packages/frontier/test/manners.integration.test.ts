@@ -223,6 +223,8 @@ describe("an operator's word", () => {
     expect(await frontier.recalledVisits()).toEqual([visit.visitId])
     await frontier.settle([end(visit, { ending: 'stopped', unfetched: urlsOf(visit).map(({ id }) => id) })])
     expect(await frontier.recalledVisits()).toEqual([])
+    await later(4_000)
+    expect(await frontier.claim(LEASE)).toEqual([]) // it counts from the end of a visit too
     const next = async () => {
       await later(100_000)
       const [visit] = await claimPages(frontier)

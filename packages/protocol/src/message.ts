@@ -74,7 +74,7 @@ export const urlOutcome = z.object({
 /** What a visit taught about its host. */
 const hostReport = z.object({
   requests: count,
-  /** Mean of whole exchanges; null without a request. */
+  /** Mean of whole exchanges with an answer below 400, as errors come fast; null without one. */
   meanExchangeMs: z.number().nonnegative().nullable(),
   /** The last 429 or 503 of the visit, which also ended it. */
   throttled: z.object({ status: z.number().int(), retryAfterMs: count.nullable() }).nullable(),
@@ -82,7 +82,10 @@ const hostReport = z.object({
   unreachable: unreachableCode.nullable(),
   /** At least one usable answer came (anything but 5xx and 429). */
   answered: z.boolean(),
-  /** The group of the addresses that the host's name led to; not the visit's: nothing was dialled. null: no name was looked up. */
+  /**
+   * The group of the addresses that the host's name led to; not the visit's: nothing was dialled, or nothing of
+   * it could be connected to. null: no name was looked up.
+   */
   addressGroup: z.string().nullable().default(null),
 })
 export type HostReport = z.infer<typeof hostReport>
