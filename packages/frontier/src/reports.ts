@@ -122,7 +122,7 @@ export function verify(db: Database, crawlId: number): Promise<Discrepancy[]> {
   return db.call<Record<string, unknown> & Discrepancy>('frontier.verify', VERIFY, [crawlId])
 }
 
-/** What came of the URLs of a crawl that ended: pages by status, failures by code, exclusions by rule. */
+/** What came of the URLs of a crawl that ended: answers of this pass by status, failures by code, exclusions by rule. */
 export interface Results {
   readonly statuses: Readonly<Record<string, number>>
   readonly failures: Readonly<Record<string, number>>
@@ -130,7 +130,8 @@ export interface Results {
 }
 
 const RESULTS = `
-select 'statuses' as kind, status::text as name, count(*) as n from frontier.catalog where crawl_id = $1 group by status
+select 'statuses' as kind, status::text as name, count(*) as n from frontier.catalog
+ where crawl_id = $1 and pass = (select pass from frontier.crawls where id = $1) group by status
 union all select 'failures', code, count(*) from frontier.failures where crawl_id = $1 group by code
 union all select 'exclusions', rule, count(*) from frontier.exclusions where crawl_id = $1 group by rule`
 

@@ -95,17 +95,21 @@ export function crawlWaits({ state, config, reason, done, leased, bytes, ranMs }
 export function hostWaits(host: HostFacts, queue: HostQueue | undefined, config: CrawlConfig, now: Date): Wait[] {
   const ending = endingOf(host, queue, config)
   if (ending !== undefined) return [ending]
-  if (host.visit !== null) return [visitWait(host.visit)]
+  if (host.visit !== null) return [visitWait(host.visit, queue)]
   const waits: Wait[] = []
   const until = (time: Date) => time.getTime() - now.getTime()
   const { breaker, nextAt, robots, address } = host
   const trouble = breaker.code === null ? {} : { code: breaker.code }
   if (nextAt !== null) {
     if (breaker.state !== 'open') waits.push(wait('pace', paceOf(host, config), until(nextAt)))
-    else if (breaker.count < 3) waits.push({ ...wait('back-off', breaker.code ?? '', until(nextAt)), ...trouble })
+    else if (breaker.count < 3) waits.push({ ...wait('back-off', `the host backs off: ${breaker.code}`, until(nextAt)), ...trouble })
     else
       waits.push({
-        ...wait('breaker', `${breaker.code}, ${breaker.count} visits in a row without a usable answer`, until(nextAt)),
+        ...wait(
+          'breaker',
+          `the breaker of the host is open: ${breaker.code}, ${breaker.count} visits in a row without a usable answer`,
+          until(nextAt),
+        ),
         ...trouble,
       })
   }
@@ -138,10 +142,15 @@ function endingOf({ blocked }: HostFacts, queue: HostQueue | undefined, config: 
   return wait('budget', `max-pages-per-host: ${queue.done} of ${maxPagesPerHost} are there, ${queue.leased} under way`)
 }
 
-function visitWait({ kind, worker, crawl }: NonNullable<HostFacts['visit']>): Wait {
+function visitWait({ kind, worker, crawl }: NonNullable<HostFacts['visit']>, queue: HostQueue | undefined): Wait {
   if (kind === 'resolve') return wait('address', 'its name is being looked up')
   if (kind === 'robots') return wait('robots', 'robots.txt is being asked for')
-  return wait('visit', worker === null ? 'a visit of its host waits for a fetcher' : `${worker} visits its host for crawl ${crawl}`)
+  return wait(
+    'visit',
+    worker === null
+      ? 'a visit of its host waits for a fetcher'
+      : `${worker} visits its host${queue?.crawl === crawl ? '' : ` for crawl ${crawl}`}`,
+  )
 }
 
 /** Whose pace it is. */

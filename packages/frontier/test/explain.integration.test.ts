@@ -287,8 +287,8 @@ describe('what a queued URL waits for', () => {
       const { url, host } = await explain(crawl.id, A)
       expect(url?.queue?.waits).toMatchObject([
         round < 3
-          ? { for: 'back-off', detail: 'http-503' }
-          : { for: 'breaker', detail: 'http-503, 3 visits in a row without a usable answer' },
+          ? { for: 'back-off', detail: 'the host backs off: http-503' }
+          : { for: 'breaker', detail: 'the breaker of the host is open: http-503, 3 visits in a row without a usable answer' },
       ])
       expect(host).toMatchObject({ breaker: { state: 'open', count: round, code: 'http-503' }, throttled: { count: round } })
       await world.rows(`update frontier.hosts set next_at = now()`)
