@@ -20,7 +20,7 @@ describe.concurrent('the fetched set', () => {
     expect(disallowed(log)).toEqual([])
     expect(duplicates(log)).toEqual([])
     expect(checkConcurrency(log, 4)).toEqual([])
-    expect(ended.stderr).toMatch(/^Delay 0: /m)
+    expect(ended.stderr).toMatch(/^Impolite, as asked for: delay 0: /m)
     expect(ended.stdout).toContain(`${out.path}/pages.jsonl`)
     // an answer is written with what it came to
     const pages = new Map((await readPages(out.path)).map((page) => [page.url, page]))

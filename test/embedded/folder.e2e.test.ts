@@ -19,7 +19,7 @@ describe.concurrent('the output folder', () => {
     const again = await crawl(root, out.path, ...FAST)
     expect(again).toMatchObject({ code: 0 })
     expect(again.stdout).toContain(`${web.expected().answered.size}`)
-    expect(again.stderr).toContain('nothing was fetched now. Add --again to crawl anew')
+    expect(again.stderr).toContain('nothing was fetched now. Add --recrawl to ask for its URLs again, --again to crawl anew')
     expect(await crawl([], out.path)).toMatchObject({ code: 0, stdout: again.stdout }) // the folder alone is enough
     expectRefusal(
       await crawl(root, out.path, '--scope', 'host'),

@@ -36,7 +36,7 @@ describe.concurrent('output', () => {
     const args = ['crawl', `http://127.0.0.1:${port}/`, '--out', out.path, '--allow-address', '127.0.0.0/8', '--retry-delay', '60s']
     await using running = new WarrenProcess(args, { env: { CI: 'true' } }) // where some libraries colour everything
     const waits = new RegExp(
-      `^0 pages · 1 queued · [\\d.]+s · waits for 127\\.0\\.0\\.1:${port} until \\d\\d:\\d\\d:\\d\\d \\(\\d+s\\): robots\\.txt, connect-refused$`,
+      `^0 pages · 1 queued · [\\d.]+s · stalled because robots\\.txt of 127\\.0\\.0\\.1:${port} is out of reach \\(connect-refused\\), again in \\d+ s$`,
       'm',
     )
     await expect.poll(() => running.output, { timeout: 60_000, interval: 100 }).toMatch(waits)

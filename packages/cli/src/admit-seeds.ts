@@ -1,6 +1,6 @@
 import { channel, tryJoin, type Waiting, yieldIfDue } from '@warren/async'
 import type { Candidate, Crawl, Frontier } from '@warren/frontier'
-import { type CanonicalUrl, compileFilter, fingerprint, hostKeyOf, scopeRoot } from '@warren/web'
+import { type CanonicalUrl, compileFilter, compilePriorities, fingerprint, hostKeyOf, scopeRoot } from '@warren/web'
 import type { Seeds } from './seeds.ts'
 
 /** Seeds per statement: writing it down takes 5 us for each, in one go. */
@@ -24,6 +24,8 @@ export interface SeedReport {
 export interface AdmitOptions extends Waiting {
   /** Told after each commit. */
   readonly onBatch?: (report: SeedReport) => void
+  /** That of these seeds; undefined: what the crawl's expressions say. */
+  readonly priority?: number | undefined
 }
 
 /** What a batch of seeds is to the frontier. */
@@ -43,12 +45,12 @@ export async function admitSeeds(
   frontier: Frontier,
   crawl: Crawl,
   seeds: Seeds,
-  { signal, onBatch }: AdmitOptions = {},
+  { signal, onBatch, priority }: AdmitOptions = {},
 ): Promise<SeedReport> {
   const report = { admitted: 0, known: 0, excludedCount: 0, excluded: [] as CanonicalUrl[] }
   const { sender, receiver } = channel<Batch>(AHEAD)
   const read = async (signal: AbortSignal) => {
-    const prepare = preparer(crawl)
+    const prepare = preparer(crawl, priority)
     for await (const batch of seeds.batches(BATCH, { signal })) await sender.send(await prepare(batch, signal), { signal })
     sender.close()
   }
@@ -72,8 +74,12 @@ export async function admitSeeds(
   return report
 }
 
-function preparer({ config }: Crawl): (seeds: readonly CanonicalUrl[], signal: AbortSignal) => Promise<Batch> {
+function preparer(
+  { config }: Crawl,
+  priority: number | undefined,
+): (seeds: readonly CanonicalUrl[], signal: AbortSignal) => Promise<Batch> {
   const isAllowed = compileFilter({ include: [], exclude: config.exclude })
+  const byExpression = compilePriorities(config.priorities)
   const known = new Set<string>()
   return async (seeds, signal) => {
     const candidates: Candidate[] = []
@@ -86,7 +92,8 @@ function preparer({ config }: Crawl): (seeds: readonly CanonicalUrl[], signal: A
         excluded.push(url)
         continue
       }
-      candidates.push({ url, hostKey: hostKeyOf(url), fingerprint: fingerprint(url), depth: 0, chain: 0, parentId: null })
+      const place = { depth: 0, chain: 0, priority: priority ?? byExpression(url), parentId: null }
+      candidates.push({ url, hostKey: hostKeyOf(url), fingerprint: fingerprint(url), ...place })
       const root = scopeRoot(config.scope, url)
       if (known.has(root)) continue
       if (known.size >= ROOTS_KEPT) known.clear()

@@ -1,4 +1,5 @@
 import type { ShutdownScope, Waiting } from '@warren/async'
+import { impoliteness } from '@warren/coordinator'
 import { fetcherConfig } from '@warren/fetcher'
 import { type Crawl, type Frontier, migrate, openFrontier } from '@warren/frontier'
 import { startPostgres } from '@warren/postgres'
@@ -12,6 +13,7 @@ import { type DemoSite, startDemoSite } from './demo-site.ts'
 import { defaultFolder, type Finished, finishedIn, hasCrawl, OutFolder } from './out-folder.ts'
 import { startPagesExport } from './pages-export.ts'
 import { Progress } from './progress.ts'
+import { dueText, revisitsOf } from './revisits.ts'
 import { hasEnded, runUntilEnded } from './run-crawl.ts'
 import { checkSeeds } from './seed-check.ts'
 import { importWithLine, surveyWithLine } from './seed-import.ts'
@@ -26,12 +28,16 @@ interface EmbeddedOptions extends CrawlOptions {
   readonly rate?: number
   readonly retryDelay?: number
   readonly again?: true
+  readonly recrawl?: true
+  readonly due?: true
 }
 
 /** The one crawl of an embedded database. */
 const NAME = 'crawl'
 /** An embedded run is watched by a person: a dead host is given up sooner than in a cluster. */
 const GIVE_UP = { tries: 3, ms: 120_000 }
+/** What --retry-delay is without it. */
+const RETRY_DELAY_MS = 5_000
 const DEMO_FOLDER = 'warren-out/demo'
 const DEMO_HOST_CONCURRENCY = 8
 /** Seeds that are named when they do not belong to a finished crawl. */
@@ -59,6 +65,8 @@ export function addCrawlCommand(program: Command, shutdown: ShutdownScope, exit:
     .optionsGroup('Output:')
     .option('--out <DIR>', 'where the files go, and where a crawl resumes (default ./warren-out/<host of the first seed>)')
     .option('--again', 'crawl anew where a crawl has finished; its pages.jsonl is kept under another name')
+    .option('--recrawl', 'pass over a finished crawl again: ask for all its URLs anew, with conditional requests')
+    .option('--due', 'with --recrawl: only for those that are due, by --recrawl-every')
     .optionsGroup('Options:')
     .addHelpText(
       'after',
@@ -68,6 +76,7 @@ Examples:
   warren crawl https://example.org/docs/ --scope prefix --max-pages 500 --contact you@example.org
   warren crawl --seeds urls.txt --scope domain --max-depth 2 --out ./result --contact you@example.org
   warren crawl http://localhost:8080 --allow-address 127.0.0.1/32 --delay 0
+  warren crawl --out ./result --recrawl --due
 
 The result is DIR/pages.jsonl, a line of JSON for each URL that was answered. The same command again resumes an unfinished
 crawl. Ctrl-C finishes what is in flight and stops; a second one stops at once. Guide: docs/crawl.md, exit codes: docs/exit-codes.md`,
@@ -76,6 +85,7 @@ crawl. Ctrl-C finishes what is in flight and stops; a second one stops at once. 
 }
 
 async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown: ShutdownScope): Promise<number> {
+  refuseMixed(options)
   const stop = { signal: shutdown.draining }
   const given = await openSeeds(urls, options.seeds, stop)
   const survey = await surveyWithLine(given, stop)
@@ -90,8 +100,10 @@ async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown
   const isAnew = options.again === true || demo !== undefined
 
   const finished = isAnew ? undefined : await finishedIn(folder)
-  if (finished !== undefined) return await showFinished(finished, seeds, wanted, folder)
+  if (finished !== undefined && options.recrawl === undefined) return await showFinished(finished, seeds, wanted, folder)
   const isNew = isAnew || !(await hasCrawl(folder))
+  if (isNew && options.recrawl === true)
+    throw new CrawlError('ERR_INPUT_INVALID', `Cannot recrawl ${folder}: no crawl is there; name its folder with --out`)
   if (isNew && count === 0)
     throw new CrawlError(
       'ERR_INPUT_INVALID',
@@ -108,19 +120,26 @@ async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown
   const logger = createLogger({ role: 'crawl', level: 'info', destination: out.openLog() })
   await using postgres = await startPostgres({ dir: out.postgresDir, logger }, { signal: shutdown.aborted })
   await migrate(postgres.url)
+  await out.tellDatabase(postgres.url)
   await using frontier = await openFrontier({ databaseUrl: postgres.url, slot: 0 }, { signal: shutdown.aborted })
   const held = await frontier.crawl(NAME)
+  if (options.recrawl === true && (held === undefined || held.state === 'failed'))
+    throw new CrawlError(
+      'ERR_CRAWL_CONFLICT',
+      `Cannot recrawl ${folder}: its crawl has ${held === undefined ? 'left nothing' : 'failed'}; crawl anew with --again`,
+    )
   if (held === undefined) await out.setPagesAside()
   else refuseChangedScope(held.config, wanted, folder)
   if (held?.state === 'created' && count === 0)
     throw new CrawlError('ERR_INPUT_INVALID', `Cannot resume the crawl in ${folder}: not all of its seeds are in; give them once more`)
-  const crawl = await openCrawl(frontier, held, checked ?? (await check(applyOptions(held?.config ?? base, wanted))))
+  const opened = await openCrawl(frontier, held, checked ?? (await check(applyOptions(held?.config ?? base, wanted))))
 
   await frontier.endAllLeases()
-  if (held !== undefined) note(`Resumes the crawl in ${folder}`)
+  const isPass = options.recrawl === true && hasEnded(opened.state)
+  const crawl = isPass ? await startPass(frontier, opened, out, { all: options.due === undefined }) : opened
+  if (held !== undefined && !isPass) note(`Resumes the crawl in ${folder}${crawl.pass > 1 ? `, pass ${crawl.pass}` : ''}`)
   await admit(frontier, crawl, seeds, { count, ...stop })
-  if (crawl.config.delayMs === 0 && demo === undefined)
-    warn('Delay 0: requests follow each other without a pause. Only for sites that are yours.')
+  if (demo === undefined) for (const line of impolitenessOf(crawl.config, options)) warn(`Impolite, as asked for: ${line}`)
 
   await using progress = new Progress({ frontier, crawlId: crawl.id, maxPages: crawl.config.maxPages, stream: process.stderr })
 
@@ -154,6 +173,29 @@ async function crawl(urls: readonly string[], options: EmbeddedOptions, shutdown
   return EXIT.ok
 }
 
+/** Errors: ERR_INPUT_INVALID for options that exclude or need each other. */
+function refuseMixed({ again, recrawl, due }: EmbeddedOptions): void {
+  if (again === true && recrawl === true)
+    throw new CrawlError(
+      'ERR_INPUT_INVALID',
+      'Cannot crawl with --again and --recrawl: the one forgets the crawl, the other asks for its URLs again',
+    )
+  if (due === true && recrawl === undefined) throw new CrawlError('ERR_INPUT_INVALID', 'Cannot crawl with --due alone: add --recrawl')
+}
+
+/** Begins another pass, if it has anything to do. A crash in between leaves a crawl that has ended, or one that goes on. */
+async function startPass(frontier: Frontier, crawl: Crawl, out: OutFolder, { all }: { readonly all: boolean }): Promise<Crawl> {
+  const revisits = await revisitsOf(frontier, crawl.id)
+  if (!all && revisits.due + revisits.ended === 0) {
+    note(`Nothing to do: ${dueText(revisits)}. Without --due all are asked for again.`)
+    return crawl
+  }
+  await out.unfinish()
+  const pass = await frontier.startPass(crawl.id, { all })
+  note(`Pass ${pass}: ${dueText(revisits, { all })}`)
+  return { ...crawl, pass, state: 'running' }
+}
+
 /** A finished crawl is left as it is. Errors: ERR_CRAWL_CONFLICT for another scope. */
 async function showFinished(finished: Finished, seeds: Seeds, options: EmbeddedOptions, folder: string): Promise<number> {
   const { kind, roots, include, exclude } = finished.scope
@@ -167,7 +209,7 @@ async function showFinished(finished: Finished, seeds: Seeds, options: EmbeddedO
   }
   if (strange.length > 0)
     warn(`Not in this crawl: ${strange.slice(0, STRANGE_TOLD).join(', ')}; use another --out, or --again to crawl anew`)
-  note(`Finished ${finished.at}; nothing was fetched now. Add --again to crawl anew.`)
+  note(`Finished ${finished.at}; nothing was fetched now. Add --recrawl to ask for its URLs again, --again to crawl anew.`)
   if (!fetchedAnything(finished.summary)) throw nothingFetched(finished.summary)
   return EXIT.ok
 }
@@ -192,6 +234,14 @@ async function openCrawl(frontier: Frontier, held: Crawl | undefined, config: Cr
   await frontier.setConfig(held.id, config)
   return { ...held, config }
 }
+
+/** The first wait of what failed is no part of the configuration, but a site notices it. */
+const impolitenessOf = (config: CrawlConfig, { retryDelay }: EmbeddedOptions): string[] => [
+  ...impoliteness(config),
+  ...(retryDelay !== undefined && retryDelay < RETRY_DELAY_MS
+    ? [`retry delay ${retryDelay / 1_000} s: a host that fails, or says it is too busy, is asked again so soon`]
+    : []),
+]
 
 const demoOptions = (options: EmbeddedOptions): EmbeddedOptions => ({
   ...options,

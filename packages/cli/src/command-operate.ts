@@ -1,11 +1,11 @@
-import { mapAll, type ShutdownScope } from '@warren/async'
-import { type Crawl, type Frontier, migrate, openFrontier } from '@warren/frontier'
+import { mapAll } from '@warren/async'
+import { impoliteness } from '@warren/coordinator'
+import { type Crawl, type Frontier, migrate } from '@warren/frontier'
 import { CrawlError } from '@warren/protocol'
 import { EXIT } from '@warren/service'
 import { compileFilter } from '@warren/web'
-import { type Command, Option } from 'commander'
-import { applyOptions, baseConfig, type CrawlOptions, refuseChangedScope, withCrawlOptions } from './crawl-options.ts'
-import { databaseConfig, readSettings } from './role-config.ts'
+import { applyOptions, baseConfig, type ClusterOptions, refuseChangedScope, withClusterOptions, withCrawlOptions } from './crawl-options.ts'
+import { databaseUrl, namedCrawl, type Operator, type SourceOptions, warn } from './operator.ts'
 import { checkSeeds } from './seed-check.ts'
 import { importWithLine, surveyWithLine } from './seed-import.ts'
 import { firstSeed, openSeeds } from './seeds.ts'
@@ -13,38 +13,18 @@ import { showStatus, statusOf } from './status.ts'
 import { showCount } from './units.ts'
 import { version } from './version.ts'
 
-interface DatabaseOptions {
-  readonly config?: string
-  readonly databaseUrl?: string
-}
-
 /** Crawls read at once; the frontier has a few connections. */
 const READS_AT_ONCE = 4
 
-type SeedOptions = CrawlOptions & { readonly crawl?: string }
-
-/** The commands an operator has for crawls in a database: migrate, seed, status, pause, resume, cancel. */
-export function addOperateCommands(program: Command, shutdown: ShutdownScope, exit: (code: number) => void): void {
-  const add = (name: string, does: string): Command =>
-    program
-      .command(name)
-      .description(does)
-      .addOption(new Option('--database-url <URL>', 'Postgres that holds the frontier').env('DATABASE_URL'))
-      .option('--config <FILE>', 'JSON file with DATABASE_URL')
-
-  const withFrontier = async (options: DatabaseOptions, use: (frontier: Frontier) => Promise<void>): Promise<void> => {
-    await using frontier = await openFrontier({ databaseUrl: databaseUrl(options), slot: 0 }, { signal: shutdown.draining })
-    await use(frontier)
-    exit(EXIT.ok)
-  }
-
-  add('migrate', "bring the database's schema up to this version").action(async (options: DatabaseOptions) => {
+/** The commands that make, show, stop and end crawls: migrate, seed, status, pause, resume, cancel. */
+export function addOperateCommands({ add, withFrontier, shutdown }: Operator, exit: (code: number) => void): void {
+  add('migrate', "bring the database's schema up to this version").action(async (options: SourceOptions) => {
     const { from, to } = await migrate(databaseUrl(options))
     process.stdout.write(from === to ? `The schema is at version ${to}.\n` : `The schema went from version ${from} to ${to}.\n`)
     exit(EXIT.ok)
   })
 
-  withCrawlOptions(add('seed', 'create a crawl, or give seeds to one').argument('[URL...]', 'where to start'))
+  withClusterOptions(withCrawlOptions(add('seed', 'create a crawl, or give seeds to one').argument('[URL...]', 'where to start')))
     .option('--crawl <NAME>', 'name of the crawl (default: the host of the first seed)')
     .addHelpText(
       'after',
@@ -52,19 +32,30 @@ export function addOperateCommands(program: Command, shutdown: ShutdownScope, ex
 Examples:
   warren seed https://example.org --contact you@example.org
   warren seed --crawl news --seeds urls.txt --scope domain --max-pages 100000 --contact you@example.org
+  warren seed --crawl news https://example.org/live/ --seed-priority 50
+  warren seed --crawl shop https://example.org --priority '/product/=20' --max-pages-per-host 5000 --contact you@example.org
   cut -d, -f1 list.csv | warren seed --crawl list --seeds - --contact you@example.org`,
     )
-    .action((urls: string[], options: DatabaseOptions & SeedOptions) =>
+    .action((urls: string[], options: SourceOptions & SeedOptions) =>
       withFrontier(options, (frontier) => seed(frontier, urls, options, shutdown.draining)),
     )
 
-  add('status', 'show crawls and their counts')
-    .argument('[NAME]', 'one crawl, with what it waits for')
+  add('status', 'show crawls and their counts, and why one does not move', { folder: true })
+    .argument('[NAME]', 'one crawl, with its results and what it waits for')
     .option('--json', 'as JSON')
-    .action((name: string | undefined, options: DatabaseOptions & { json?: true }) =>
+    .addHelpText(
+      'after',
+      `
+Examples:
+  warren status
+  warren status docs
+  warren status --out ./warren-out/example.org     while it crawls, or after it`,
+    )
+    .action((name: string | undefined, options: SourceOptions & { json?: true }) =>
       withFrontier(options, async (frontier) => {
         const crawls = name === undefined ? await frontier.crawls() : [await namedCrawl(frontier, name)]
-        const statuses = await mapAll(crawls, READS_AT_ONCE, (crawl) => statusOf(frontier, crawl, name !== undefined))
+        const withDetail = name !== undefined || options.out !== undefined
+        const statuses = await mapAll(crawls, READS_AT_ONCE, (crawl) => statusOf(frontier, crawl, withDetail))
         process.stdout.write(options.json === true ? `${JSON.stringify(statuses, null, 2)}\n` : showStatus(statuses))
       }),
     )
@@ -76,7 +67,8 @@ Examples:
   ] as const)
     add(event, does)
       .argument('<NAME>', 'the crawl')
-      .action((name: string, options: DatabaseOptions) =>
+      .addHelpText('after', `\nExample:\n  warren ${event} docs`)
+      .action((name: string, options: SourceOptions) =>
         withFrontier(options, async (frontier) => {
           const crawl = await namedCrawl(frontier, name)
           process.stdout.write(`${crawl.name}: ${crawl.state} -> ${await frontier.transition(crawl.id, event)}\n`)
@@ -84,20 +76,7 @@ Examples:
       )
 }
 
-function databaseUrl(options: DatabaseOptions): string {
-  const env = options.databaseUrl === undefined ? process.env : { ...process.env, DATABASE_URL: options.databaseUrl }
-  return readSettings(databaseConfig, env, options.config).DATABASE_URL
-}
-
-async function namedCrawl(frontier: Frontier, name: string): Promise<Crawl> {
-  const crawl = await frontier.crawl(name)
-  if (crawl !== undefined) return crawl
-  const names = (await frontier.crawls()).map((other) => other.name)
-  throw new CrawlError(
-    'ERR_INPUT_INVALID',
-    `Cannot find crawl ${JSON.stringify(name)}: ${names.length === 0 ? 'there is none yet; create one with warren seed' : `there are ${names.slice(0, 10).join(', ')}`}`,
-  )
-}
+type SeedOptions = ClusterOptions & { readonly crawl?: string }
 
 async function seed(frontier: Frontier, urls: readonly string[], options: SeedOptions, signal: AbortSignal): Promise<void> {
   const seeds = await openSeeds(urls, options.seeds, { signal })
@@ -116,16 +95,18 @@ async function seed(frontier: Frontier, urls: readonly string[], options: SeedOp
 
   const crawl = held ?? (await frontier.createCrawl({ name, config }))
   if (held !== undefined) await frontier.setConfig(held.id, config)
-  const report = await importWithLine(frontier, { ...crawl, config }, seeds, { count, signal })
+  const report = await importWithLine(frontier, { ...crawl, config }, seeds, { count, priority: options.seedPriority, signal })
   const state = crawl.state === 'created' ? await frontier.transition(crawl.id, 'start') : crawl.state
-  if (config.delayMs === 0) warn('Delay 0: requests follow each other without a pause. Only for sites that are yours.')
+  for (const line of impoliteness(config)) warn(`Impolite, as asked for: ${line}`)
   process.stdout.write(`Crawl ${name} (${state}): ${showCount(report.admitted)} seeds admitted, ${showCount(report.known)} known\n`)
 }
-
-const warn = (line: string): void => void process.stderr.write(`${line}\n`)
 
 /** Errors: ERR_CRAWL_CONFLICT for a crawl that takes no seeds any more. */
 function refuseEnded({ name, state }: Crawl): void {
   if (state === 'created' || state === 'running' || state === 'paused') return
-  throw new CrawlError('ERR_CRAWL_CONFLICT', `Cannot seed crawl ${name}: it is ${state}; use another --crawl`)
+  const remedy =
+    state === 'completed' || state === 'cancelled'
+      ? `use another --crawl, or pass it again with warren recrawl ${name}`
+      : 'use another --crawl'
+  throw new CrawlError('ERR_CRAWL_CONFLICT', `Cannot seed crawl ${name}: it is ${state}; ${remedy}`)
 }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { type CrawlConfig, CrawlError, defaultCrawlConfig, type ScopeKind, scopeKind } from '@warren/protocol'
-import { compileAddressGuard, compileFilter } from '@warren/web'
+import { compileAddressGuard, compileFilter, compilePriorities } from '@warren/web'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseBytes, parseCount, parseDuration } from './units.ts'
 
@@ -13,16 +13,37 @@ export interface CrawlOptions {
   readonly maxTime?: number
   readonly maxBytes?: number
   readonly maxBody?: number
+  readonly maxPagesPerHost?: number
+  readonly maxBytesPerHost?: number
+  readonly maxTimePerHost?: number
+  readonly priority: CrawlConfig['priorities']
   readonly scope?: ScopeKind
   readonly include: string[]
   readonly exclude: string[]
   readonly delay?: number
   readonly hostConcurrency?: number
+  readonly addressSlots?: number
+  readonly addressSpacing?: number
+  readonly recrawlEvery?: Interval
+  readonly keepPasses?: number
   readonly allowAddress: string[]
   readonly resolve: Record<string, string>
   readonly contact?: string
   readonly giveUp?: number
   readonly userAgent?: string
+}
+
+/** Options of crawls that share a cluster. */
+export interface ClusterOptions extends CrawlOptions {
+  readonly weight?: number
+  readonly retention?: number | 'never'
+  readonly seedPriority?: number
+}
+
+/** How soon a URL may be asked for again, and how late it must be. */
+interface Interval {
+  readonly minMs: number
+  readonly maxMs: number
 }
 
 /** Turns a parser that throws RangeError into one that commander reports with the option and the value. */
@@ -55,6 +76,12 @@ export function withCrawlOptions(command: Command): Command {
     )
     .option('--include <RE>', 'only URLs in which the RE2 expression RE is found; repeatable', collect(expression), [])
     .option('--exclude <RE>', 'no URL in which RE is found, seeds too; wins over --include; repeatable', collect(expression), [])
+    .option(
+      '--priority <RE=N>',
+      'fetch URLs in which RE is found sooner: N from -100 to 100, 0 is usual; the first that matches; repeatable',
+      priorities,
+      [],
+    )
     .optionsGroup('Limits:')
     .option('--max-pages <N>', 'exactly N URLs with an answer, if there are as many', argument(parseCount(1)))
     .option('--max-depth <N>', 'at most N links away from a seed (default 20)', argument(parseCount(0, 100_000)))
@@ -64,15 +91,35 @@ export function withCrawlOptions(command: Command): Command {
         'level: a depth waits for the one above it; loose: it does not (default level with --max-depth)',
       ).choices(['level', 'loose']),
     )
-    .option('--max-time <D>', 'fetch for at most D: 30s, 10m, 2h', argument(parseDuration))
+    .option('--max-time <D>', 'fetch for at most D: 30s, 10m, 2h', argument(positiveDuration))
     .option('--max-bytes <N>', 'stop taking URLs after N bytes of bodies: 500MB, 2GB', argument(parseBytes))
+    .option('--max-pages-per-host <N>', 'at most N URLs with an answer of each host', argument(parseCount(1)))
+    .option('--max-bytes-per-host <N>', 'stop taking URLs of a host after N bytes of bodies', argument(parseBytes))
+    .option('--max-time-per-host <D>', 'visit each host for at most D', argument(positiveDuration))
     .option('--max-body <N>', 'cut a body after N bytes, decoded (default 10MiB)', argument(parseBytes))
     .optionsGroup('How politely:')
     .option('--delay <D>', 'least time between two requests to a host: 1s, 100ms, 0 (default 1s)', argument(parseDuration))
     .option('--host-concurrency <N>', 'requests in flight to one host (default 1)', argument(parseCount(1, 256)))
+    .option(
+      '--address-slots <N>',
+      'hosts on one address that are visited at once, 0: any number (default 4; 0 with --delay 0)',
+      argument(parseCount(0, 1_000)),
+    )
+    .option(
+      '--address-spacing <D>',
+      'time between two requests to one address, on average (default 250ms, or --delay where that is less)',
+      argument(parseDuration),
+    )
     .option('--contact <URL|MAIL>', 'how site owners reach you; sent with every request, needed for public addresses', argument(contact))
     .option('--user-agent <NAME/VERSION>', 'product to name instead of Warren; the contact is added', argument(product))
     .option('--give-up <D>', 'give up a host that gave no usable answer for D, and for some tries', argument(parseDuration))
+    .optionsGroup('Passing again:')
+    .option(
+      '--recrawl-every <MIN..MAX>',
+      'a later pass asks for a URL again after MIN if it changes, MAX if it does not, or D always (default 1h..30d)',
+      argument(interval),
+    )
+    .option('--keep-passes <N>', 'keep the answers of the last N passes (default all)', argument(parseCount(1)))
     .optionsGroup('Network:')
     .option(
       '--allow-address <CIDR>',
@@ -82,6 +129,67 @@ export function withCrawlOptions(command: Command): Command {
     )
     .option('--resolve <HOST:ADDR>', 'dial ADDR for HOST instead of asking DNS; repeatable', resolution, {})
     .optionsGroup('Options:')
+}
+
+/** Adds the options that only crawls in a cluster have. */
+export function withClusterOptions(command: Command): Command {
+  return command
+    .optionsGroup('In the cluster:')
+    .option('--seed-priority <N>', 'priority of these seeds, from -100 to 100, whatever --priority says', argument(priority))
+    .option('--weight <N>', 'share of the cluster among crawls that run: 2 gets twice as much as 1 (default 1)', argument(weight))
+    .option(
+      '--retention <D>',
+      'delete the crawl so long after its end, unless it has a schedule; never keeps it (default never)',
+      argument(retention),
+    )
+    .optionsGroup('Options:')
+}
+
+/** A whole number from -100 to 100. Errors: RangeError. */
+function priority(text: string): number {
+  const n = /^[+-]?\d+$/.test(text.trim()) ? Number(text) : Number.NaN
+  if (!(n >= -100 && n <= 100)) throw new RangeError('write a whole number from -100 to 100')
+  return n
+}
+
+/** `RE=N`; RE may hold `=` as well. */
+function priorities(text: string, held: CrawlConfig['priorities']): CrawlConfig['priorities'] {
+  return [
+    ...held,
+    argument((text) => {
+      const at = text.lastIndexOf('=')
+      if (at < 1) throw new RangeError("write an expression, = and a number: '/news/=10'")
+      const rule = { match: text.slice(0, at), priority: priority(text.slice(at + 1)) }
+      try {
+        compilePriorities([rule])
+      } catch (error) {
+        throw new RangeError(`not an RE2 expression: ${error instanceof Error ? error.message : error}`)
+      }
+      return rule
+    })(text),
+  ]
+}
+
+function weight(text: string): number {
+  const n = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+  if (!(n >= 0.01 && n <= 100)) throw new RangeError('write a number from 0.01 to 100')
+  return n
+}
+
+const retention = (text: string): number | 'never' => (text === 'never' ? text : positiveDuration(text))
+
+function positiveDuration(text: string): number {
+  const ms = parseDuration(text)
+  if (ms === 0) throw new RangeError('write a time above 0: 30s, 10m, 2h')
+  return ms
+}
+
+/** `1h..30d`, or one time for both. */
+function interval(text: string): Interval {
+  const [min = '', max = min, ...more] = text.split('..')
+  const [minMs, maxMs] = [positiveDuration(min), positiveDuration(max)]
+  if (more.length > 0 || minMs > maxMs) throw new RangeError('write the shortest and the longest time: 1h..30d, or one time: 1d')
+  return { minMs, maxMs }
 }
 
 function expression(text: string): string {
@@ -123,8 +231,9 @@ function product(text: string): string {
 }
 
 /** The configuration of a crawl: `base` with the options that were given. */
-export function applyOptions(base: CrawlConfig, options: CrawlOptions): CrawlConfig {
+export function applyOptions(base: CrawlConfig, options: ClusterOptions): CrawlConfig {
   const given = <K extends string, T>(key: K, value: T | undefined) => (value === undefined ? {} : ({ [key]: value } as Record<K, T>))
+  const { recrawlEvery } = options
   return {
     ...base,
     ...given('scope', options.scope),
@@ -137,8 +246,17 @@ export function applyOptions(base: CrawlConfig, options: CrawlOptions): CrawlCon
       : {}),
     ...given('maxTimeMs', options.maxTime),
     ...given('maxBytes', options.maxBytes),
+    ...given('maxPagesPerHost', options.maxPagesPerHost),
+    ...given('maxBytesPerHost', options.maxBytesPerHost),
+    ...given('maxTimePerHostMs', options.maxTimePerHost),
+    ...(options.priority.length > 0 ? { priorities: options.priority } : {}),
+    ...given('weight', options.weight),
     ...given('delayMs', options.delay),
     ...given('hostConcurrency', options.hostConcurrency),
+    ...addressLimits(base, options),
+    ...(recrawlEvery === undefined ? {} : { recrawl: { ...base.recrawl, ...intervals(recrawlEvery, base.recrawl.firstIntervalMs) } }),
+    ...given('keepPasses', options.keepPasses),
+    ...given('retentionMs', options.retention === 'never' ? null : options.retention),
     ...(options.giveUp === undefined
       ? {}
       : {
@@ -156,6 +274,36 @@ export function applyOptions(base: CrawlConfig, options: CrawlOptions): CrawlCon
         ? {}
         : identity(options.contact ?? base.fetch.contact, options.userAgent ?? productOf(base.fetch.userAgent))),
     },
+  }
+}
+
+const intervals = ({ minMs, maxMs }: Interval, firstMs: number) => ({
+  firstIntervalMs: Math.min(maxMs, Math.max(minMs, firstMs)),
+  minIntervalMs: minMs,
+  maxIntervalMs: maxMs,
+})
+
+/**
+ * A delay says how fast a host may be asked, and with it the address that it is alone on: one below the usual spacing of an address is the
+ * spacing too, and 0 takes the limits off, unless they are given. A later delay brings them back.
+ */
+function addressLimits(base: CrawlConfig, { delay, addressSlots, addressSpacing }: CrawlOptions): Partial<CrawlConfig> {
+  const usual = defaultCrawlConfig('')
+  const byDelay =
+    delay === undefined
+      ? {}
+      : delay === 0
+        ? addressSpacing === undefined
+          ? { addressSlots: 0 }
+          : {}
+        : {
+            addressSlots: base.addressSlots === 0 ? usual.addressSlots : base.addressSlots,
+            addressSpacingMs: Math.min(usual.addressSpacingMs, delay),
+          }
+  return {
+    ...byDelay,
+    ...(addressSlots === undefined ? {} : { addressSlots }),
+    ...(addressSpacing === undefined ? {} : { addressSpacingMs: addressSpacing }),
   }
 }
 

@@ -2,8 +2,12 @@ import type { ShutdownScope } from '@warren/async'
 import { EXIT, runMain } from '@warren/service'
 import { Command, CommanderError } from 'commander'
 import { addCrawlCommand } from './command-crawl.ts'
+import { addExplainCommand } from './command-explain.ts'
+import { addHostCommands } from './command-hosts.ts'
 import { addOperateCommands } from './command-operate.ts'
+import { addPassCommands } from './command-passes.ts'
 import { addRoleCommands } from './command-role.ts'
+import { operatorOf } from './operator.ts'
 import { version } from './version.ts'
 
 /** Parses `argv` and runs the command; resolves to the exit code. Errors are runMain's to show. */
@@ -15,7 +19,11 @@ async function warren(argv: readonly string[], shutdown: ShutdownScope): Promise
   const program = new Command('warren').description('A distributed web crawler: polite, durable, fast.').version(version)
   addCrawlCommand(program, shutdown, exit)
   addRoleCommands(program, shutdown, exit)
-  addOperateCommands(program, shutdown, exit)
+  const operator = operatorOf(program, shutdown, exit)
+  addOperateCommands(operator, exit)
+  addExplainCommand(operator)
+  addHostCommands(operator)
+  addPassCommands(operator)
   for (const command of [program, ...program.commands]) {
     const path = command === program ? 'warren' : `warren ${command.name()}`
     command.exitOverride().configureOutput({ outputError: (text, write) => write(usageLine(text, path)) })

@@ -27,7 +27,7 @@ export const defaultFolder = (seed: CanonicalUrl): string => join('warren-out', 
  *   pages.jsonl, pages.cursor.json   what was fetched
  *   summary.json                     only when the crawl has ended
  *   warren.log                       log of all roles
- *   .warren/                         database and lock
+ *   .warren/                         database and lock; while a crawl runs also the URL of its database
  */
 export class OutFolder implements AsyncDisposable {
   readonly path: string
@@ -54,10 +54,20 @@ export class OutFolder implements AsyncDisposable {
       await makeFolder(join(path, '.warren'))
       await access(path, constants.W_OK | constants.R_OK | constants.X_OK)
       await lock(join(path, '.warren', 'lock'), path)
+      await rm(databaseFile(path), { force: true }) // of a process that was killed
     } catch (cause) {
       throw unusable(path, cause)
     }
     return new OutFolder(path)
+  }
+
+  /** Lets commands in other processes reach the database while this one crawls. For the user's eyes only: it has the password. */
+  async tellDatabase(url: string): Promise<void> {
+    try {
+      await writeFile(databaseFile(this.path), url, { mode: 0o600 })
+    } catch (cause) {
+      throw unusable(this.path, cause)
+    }
   }
 
   /** True if the folder has a database, and so a crawl that may be resumed. */
@@ -74,6 +84,11 @@ export class OutFolder implements AsyncDisposable {
     } catch (cause) {
       throw unusable(this.path, cause)
     }
+  }
+
+  /** The crawl goes on: it has not ended any more. */
+  async unfinish(): Promise<void> {
+    await rm(join(this.path, 'summary.json'), { force: true })
   }
 
   /** Clears the way for a new crawl: the old pages are kept under the time of their end if they are worth it, the old database goes. */
@@ -99,6 +114,7 @@ export class OutFolder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await rm(databaseFile(this.path), { force: true })
     await unlink(join(this.path, '.warren', 'lock')).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error // the folder was deleted under us: nothing is left to unlock
     })
@@ -107,6 +123,15 @@ export class OutFolder implements AsyncDisposable {
 
 /** As `OutFolder.hasCrawl`, of a folder that need not be there. */
 export const hasCrawl = (dir: string): Promise<boolean> => exists(join(dir, '.warren', 'postgres'))
+
+const databaseFile = (path: string): string => join(path, '.warren', 'database')
+
+/** The database of the process that crawls in a folder now; undefined: none does, or its database does not run yet. */
+export async function runningDatabase(dir: string): Promise<string | undefined> {
+  const holder = await holderOf(join(dir, '.warren', 'lock'))
+  if (holder === undefined || (await startOf(holder.pid)) !== holder.started) return undefined
+  return readFile(databaseFile(dir), 'utf8').catch(() => undefined)
+}
 
 /** How the crawl in a folder ended; undefined while it has not, and for a folder that is not there. Errors: ERR_OUTPUT_UNUSABLE. */
 export async function finishedIn(dir: string): Promise<Finished | undefined> {

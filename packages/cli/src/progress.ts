@@ -1,5 +1,6 @@
-import type { Counts, Frontier, Waiting } from '@warren/frontier'
+import type { Counts, Frontier } from '@warren/frontier'
 import { LiveLine } from './live-line.ts'
+import { reasonsText } from './stalled.ts'
 import { showBytes, showCount, showDuration } from './units.ts'
 
 /** The rate is that of this last stretch of time. */
@@ -8,14 +9,8 @@ const RATE_WINDOW_MS = 5_000
 const QUIET_MS = 1_500
 const BAR_COLUMNS = 16
 
-/** Why a host is not visited now. */
-const REASONS: Record<Waiting['reason'], string> = {
-  delay: 'delay',
-  'back-off': 'back-off',
-  robots: 'robots.txt',
-  visit: 'its answer',
-  retry: 'another try',
-}
+/** Hosts that are looked at for the reason. */
+const HOSTS_LOOKED_AT = 200
 
 export interface ProgressDeps {
   readonly frontier: Frontier
@@ -91,21 +86,18 @@ export class Progress implements AsyncDisposable {
     ])
   }
 
-  /** While nothing comes in: which host is next, why not now, and when; undefined when none is waited for. */
+  /** While nothing comes in: what the crawl waits for, or why it is stalled; undefined when there is no reason. */
   async #waitText(counts: Counts): Promise<string | undefined> {
-    const { bold, yellow } = this.#line.colors
-    const [host] = await this.#deps.frontier.waiting(this.#deps.crawlId, 1)
-    if (host === undefined) return undefined
-    const name = host.hostKey.replace(/^https?:\/\//, '').replace(/:(80|443)$/, '')
-    const until = new Date(Date.now() + host.dueInMs).toTimeString().slice(0, 8)
-    const when = host.reason === 'visit' ? '' : ` until ${until} (${showDuration(host.dueInMs)})`
-    const why = `${REASONS[host.reason]}${host.detail === '' || host.reason === 'visit' ? '' : `, ${host.detail}`}`
+    const { bold, dim, yellow } = this.#line.colors
+    const stalls = await this.#deps.frontier.stalls(this.#deps.crawlId, HOSTS_LOOKED_AT)
+    const reasons = reasonsText(stalls)
+    if (reasons === '') return undefined
     return this.#join([
       `${bold(showCount(counts.done))} pages`,
       `${showCount(counts.queued + counts.leased)} queued`,
       ...(counts.failed > 0 ? [`${showCount(counts.failed)} failed`] : []),
       showDuration(this.elapsedMs),
-      yellow(`waits for ${name}${when}: ${why}`),
+      stalls.stalled ? yellow(`stalled because ${reasons}`) : dim(`waiting: ${reasons}`),
     ])
   }
 

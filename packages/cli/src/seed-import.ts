@@ -20,13 +20,13 @@ export async function surveyWithLine(seeds: Seeds, options: Omit<SurveyOptions, 
 
 /**
  * As `admitSeeds`, and tells how far it is when that takes long, which seeds --exclude refuses, and where it was when a signal ended it.
- * `count`: how many seeds there are.
+ * `count`: how many seeds there are; `priority`: as that of AdmitOptions.
  */
 export async function importWithLine(
   frontier: Frontier,
   crawl: Crawl,
   seeds: Seeds,
-  { count, signal }: Waiting & { readonly count: number },
+  { count, priority, signal }: Waiting & { readonly count: number; readonly priority?: number | undefined },
 ): Promise<SeedReport> {
   let report: SeedReport = { admitted: 0, known: 0, excludedCount: 0, excluded: [] }
   const soFar = () => `${showCount(report.admitted + report.known + report.excludedCount)} of ${showCount(count)}`
@@ -35,7 +35,7 @@ export async function importWithLine(
     report = now
   }
   try {
-    await admitSeeds(frontier, crawl, seeds, { signal, onBatch })
+    await admitSeeds(frontier, crawl, seeds, { signal, onBatch, priority })
   } catch (error) {
     if (signal?.aborted && error === signal.reason) line.warn(`Interrupted: ${soFar()} seeds are in. The same command goes on.`)
     throw error

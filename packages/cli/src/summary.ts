@@ -7,15 +7,17 @@ import { showBytes, showCount, showDuration } from './units.ts'
 /** What came of a crawl; also the content of summary.json. */
 export interface Summary {
   readonly state: CrawlState
+  /** The round of a crawl that was passed again, from 1. */
+  readonly pass: number
   readonly discovered: number
   readonly queued: number
   readonly done: number
   readonly failed: number
   readonly excluded: number
   readonly bytes: number
-  /** Time this and earlier runs took, in milliseconds. */
+  /** Time this and earlier runs of the pass took, in milliseconds. */
   readonly elapsedMs: number
-  /** Pages by status: `{ '200': 914, '404': 3 }`. */
+  /** Answers of the pass by status: `{ '200': 914, '404': 3 }`. */
   readonly statuses: Readonly<Record<string, number>>
   /** URLs without an answer by reason: `{ 'connect-refused': 2 }`. */
   readonly failures: Readonly<Record<string, number>>
@@ -32,6 +34,7 @@ export async function readSummary(frontier: Frontier, crawlId: number, thisRunMs
   ])
   return {
     state: crawl?.state ?? 'failed',
+    pass: crawl?.pass ?? 1,
     discovered: counts.discovered,
     queued: counts.queued + counts.leased,
     done: counts.done,
@@ -43,22 +46,28 @@ export async function readSummary(frontier: Frontier, crawlId: number, thisRunMs
   }
 }
 
-/** True if at least one URL gave a usable answer. */
+const fetchedCount = ({ statuses }: Summary): number => Object.values(statuses).reduce((sum, n) => sum + n, 0)
+
+/** True if at least one URL gave a usable answer; in a later pass nothing need be due. */
 export const fetchedAnything = (summary: Summary): boolean =>
-  Object.entries(summary.statuses).some(([status, n]) => Number(status) < 400 && n > 0)
+  (summary.pass > 1 && summary.done > 0) || Object.entries(summary.statuses).some(([status, n]) => Number(status) < 400 && n > 0)
 
 /** The closing lines of a crawl, for people. */
 export function showSummary(summary: Summary, folder: string): string {
   const pc = colorsOf(process.stdout)
+  const isLater = summary.pass > 1
   const rows: [string, string][] = [
-    ['pages', `${pc.bold(showCount(summary.done))}  ${pc.dim(list(summary.statuses))}`],
+    [
+      'pages',
+      `${pc.bold(showCount(summary.done))}  ${pc.dim(`${isLater ? `pass ${summary.pass}: ` : ''}${list(summary.statuses) || 'nothing was due'}`)}`,
+    ],
     ['failed', `${summary.failed > 0 ? pc.yellow(showCount(summary.failed)) : '0'}  ${pc.dim(list(summary.failures))}`],
     ['excluded', `${showCount(summary.excluded)}  ${pc.dim(list(summary.exclusions))}`],
     ...(summary.queued > 0 ? [['queued', showCount(summary.queued)] as [string, string]] : []),
     ['bytes', showBytes(summary.bytes)],
     [
       'time',
-      `${showDuration(summary.elapsedMs)}  ${pc.dim(`${(summary.done / Math.max(0.001, summary.elapsedMs / 1_000)).toFixed(1)} pages/s`)}`,
+      `${showDuration(summary.elapsedMs)}  ${pc.dim(`${(fetchedCount(summary) / Math.max(0.001, summary.elapsedMs / 1_000)).toFixed(1)} pages/s`)}`,
     ],
     ['written', `${folder}/pages.jsonl`],
   ]

@@ -47,6 +47,22 @@ export function showDuration(ms: number): string {
   return s < 3_600 ? `${Math.floor(s / 60)}m ${two(s % 60)}s` : `${Math.floor(s / 3_600)}h ${two((s % 3_600) / 60)}m`
 }
 
+/** In the largest unit that gives a whole number: `4 s`, `3 min`, `5 h`, `12 d`. */
+export function showSpan(ms: number): string {
+  const s = Math.abs(ms) / 1_000
+  if (s < 0.95) return `${Math.round(s * 1_000)} ms`
+  if (s < 90) return `${Math.round(s)} s`
+  if (s < 5_400) return `${Math.round(s / 60)} min`
+  return s < 172_800 ? `${Math.round(s / 3_600)} h` : `${Math.round(s / 86_400)} d`
+}
+
+/** `in 4 s`, `3 min ago`, `now`. */
+export function showWhen(time: Date, now: Date): string {
+  const ms = time.getTime() - now.getTime()
+  if (Math.abs(ms) < 500) return 'now'
+  return ms > 0 ? `in ${showSpan(ms)}` : `${showSpan(ms)} ago`
+}
+
 /** `812 B`, `64.2 KB`, `1.3 GB`. */
 export function showBytes(bytes: number): string {
   const units = ['B', 'KB', 'MB', 'GB', 'TB']

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseBytes, parseCount, parseDuration, parseRate, showBytes, showDuration } from '../src/units.ts'
+import { parseBytes, parseCount, parseDuration, parseRate, showBytes, showDuration, showSpan, showWhen } from '../src/units.ts'
 
 describe('parseDuration', () => {
   test.each([
@@ -43,4 +43,19 @@ test('parseCount names the bound that was broken', () => {
 test('what is shown is short', () => {
   expect([0, 950, 9_999, 61_000, 3_661_000].map(showDuration)).toEqual(['0.0s', '0.9s', '10.0s', '1m 01s', '1h 01m'])
   expect([0, 999, 1_000, 64_200, 1.3e9].map(showBytes)).toEqual(['0 B', '999 B', '1.0 KB', '64.2 KB', '1.3 GB'])
+})
+test('spans and times are read at a glance', () => {
+  expect([3, 400, 1_000, 89_000, 91_000, 5_400_000, 172_000_000, 86_400_000 * 30].map(showSpan)).toEqual([
+    '3 ms',
+    '400 ms',
+    '1 s',
+    '89 s',
+    '2 min',
+    '2 h',
+    '48 h',
+    '30 d',
+  ])
+  const now = new Date('2026-11-27T12:00:00Z')
+  const at = (ms: number) => showWhen(new Date(now.getTime() + ms), now)
+  expect([4_000, -180_000, 100, -499].map(at)).toEqual(['in 4 s', '3 min ago', 'now', 'now'])
 })
