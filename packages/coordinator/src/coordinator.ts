@@ -9,6 +9,7 @@ import { CrawlBook } from './crawl-book.ts'
 import { Demand } from './demand.ts'
 import { dispatchRound } from './dispatch.ts'
 import { KnownUrls } from './known-urls.ts'
+import { impoliteness } from './manners.ts'
 import { coordinatorMetrics } from './metrics.ts'
 import { Refusals } from './refusals.ts'
 import { RobotsRules } from './robots-rules.ts'
@@ -46,7 +47,9 @@ const LAST_LOOK_MS = 20
 export async function runCoordinator(deps: CoordinatorDeps, shutdown: ShutdownScope): Promise<void> {
   const { broker, frontier, config, logger, companions } = deps
   const metrics = coordinatorMetrics(deps.metrics, frontier, broker)
-  const book = new CrawlBook(frontier)
+  const book = new CrawlBook(frontier, ({ name, config }) => {
+    for (const manner of impoliteness(config)) logger.warn({ crawl: name }, `less polite than the defaults: ${manner}`)
+  })
   const progress = watch(undefined)
   using patient = shutdown.child({ graceMs: companions === undefined ? DRAIN_PATIENCE_MS : undefined })
   const { draining, aborted: stop } = patient

@@ -27,10 +27,13 @@ const READS_AT_ONCE = 3
  */
 export class CrawlBook {
   readonly #frontier: Frontier
+  readonly #onOpen: (crawl: Crawl) => void
   readonly #open = new Map<number, Promise<OpenCrawl | undefined>>()
 
-  constructor(frontier: Frontier) {
+  /** `onOpen` is told of a crawl that is met for the first time, or has another configuration. */
+  constructor(frontier: Frontier, onOpen: (crawl: Crawl) => void = () => {}) {
     this.#frontier = frontier
+    this.#onOpen = onOpen
   }
 
   /** Reads all unfinished crawls; forgets the others. Returns their states, for `control`. */
@@ -77,6 +80,7 @@ export class CrawlBook {
   /** A crawl whose expressions cannot be read fails, and the others go on. */
   async #compile(crawl: Crawl): Promise<OpenCrawl | undefined> {
     const roots = await this.#readRoots(crawl.id)
+    this.#onOpen(crawl)
     try {
       return { crawl, filter: compileFilter(crawl.config), priorityOf: compilePriorities(crawl.config.priorities), ...roots }
     } catch (error) {
