@@ -316,7 +316,8 @@ test.each([
   await session.query('begin')
   await session.query('select * from frontier.claim(9, 1, 500, 60000)')
   const claiming = frontier.claim(LEASE)
-  if (mutant) await blocked(world) // by the calendar's row
+  if (mutant)
+    await blocked(world) // by the calendar's row
   else await claiming
   await session.query('commit')
   expect(await claiming).toHaveLength(mutant ? 1 : 0)
