@@ -166,3 +166,46 @@ test('while the broker is away the roles wait and say so, and the crawl ends whe
   await cluster.completed(crawl, 120_000)
   expect((await catalogUrls(cluster.frontier, crawl.id)).sort()).toEqual([...pages.expected().answered].sort())
 })
+
+test('a block and a pace reach working fetchers within a second, and what was blocked comes back', async () => {
+  await using pages = await web()
+  const crawl = await seed('hosts', pages, '2s')
+  const [first = '', second = ''] = pages.origins
+  await pages.reached(12)
+  await operate('block', second, '--reason', 'asked to')
+  await operate('pace', first, '--delay', '20ms')
+  const blockedAt = performance.now()
+  const worker = async () => JSON.parse(await operate('host', first, '--json'))[0]?.visit?.worker
+  expect(await eventually(worker, (name) => typeof name === 'string')).toMatch(/:\d+$/)
+  await eventually(
+    async () => (await pages.log()).filter(({ host }) => host === first).length,
+    (asked) => asked > 9, // at the crawl's own pace these would take 20 s
+    15_000,
+  )
+  const late = (await pages.log()).filter(({ host, startMs }) => host === second && startMs > blockedAt + 1_000)
+  expect(late).toEqual([])
+  expect(await operate('explain', `${second}/`, '--crawl', 'hosts')).toMatch(/^http\S+\n(done|excluded|not known) /)
+  expect(await operate('unblock', second)).toMatch(/ is no longer blocked, [1-9]\d* URLs? (is|are) queued again\n$/)
+  for (const origin of pages.origins) await operate('pace', origin, '--delay', '20ms')
+  await cluster.completed(crawl)
+  expect((await catalogUrls(cluster.frontier, crawl.id)).sort()).toEqual([...pages.expected().answered].sort())
+  expect(duplicates(await pages.log())).toEqual([])
+  expect(await operate('delete', 'hosts', '--yes')).toMatch(/^hosts is deleted: \d+ URLs, [\d.]+ [KM]B of disk are free again\n$/)
+})
+
+test('a crawl that does not move says why: no fetcher, then no coordinator', async () => {
+  await using pages = await web()
+  const crawl = await seed('stalled', pages, '500ms')
+  await pages.reached(10)
+  const gone = [...cluster.of('fetcher')]
+  await Promise.all(gone.map((role) => role.stop()))
+  const status = () => operate('status', 'stalled')
+  await eventually(status, (text) => text.includes('stalled is stalled because no fetcher takes visits\n'))
+  const coordinators = [...cluster.of('coordinator')]
+  await Promise.all(coordinators.map((role) => role.kill()))
+  await eventually(status, (text) => /stalled is stalled because no coordinator runs, the last one was seen \d+ s ago\n/.test(text))
+  expect(await operate('explain', String(pages.roots[1]), '--crawl', 'stalled')).toMatch(/waits: no coordinator runs|done/)
+  await Promise.all(['coordinator', 'coordinator', 'fetcher', 'fetcher'].map((role) => cluster.start(role as 'fetcher')))
+  await cluster.completed(crawl)
+  expect((await catalogUrls(cluster.frontier, crawl.id)).sort()).toEqual([...pages.expected().answered].sort())
+})

@@ -1,3 +1,4 @@
+import type { CatalogRow } from '@warren/frontier'
 import { disallowed, duplicates, startWebProcess, testDatabase, testVhost } from '@warren/testkit'
 import { expect, test } from 'vitest'
 import { startCluster } from '../support/cluster.ts'
@@ -32,7 +33,7 @@ test('another pass asks with conditions: what has not changed costs no body, wha
   expect([...pages].filter((url) => statuses.get(url) === 200).sort()).toEqual([...edited].sort())
   expect([...pages].filter((url) => statuses.get(url) === 304)).toHaveLength(pages.size - edited.length)
 
-  const rows = []
+  const rows: CatalogRow[] = []
   for (let cursor: Parameters<typeof cluster.frontier.catalog>[1] = null; ; ) {
     const part = await cluster.frontier.catalog(crawl.id, cursor, 1_000)
     if (part.rows.length === 0) break

@@ -153,10 +153,12 @@ function visitWait({ kind, worker, crawl }: NonNullable<HostFacts['visit']>, que
   )
 }
 
-/** Whose pace it is. */
-function paceOf({ crawlDelayMs, pace }: HostFacts, config: CrawlConfig): string {
+/** Whose pace it is. A host that takes longer than that stretches it. */
+function paceOf({ crawlDelayMs, pace, meanExchangeMs }: HostFacts, config: CrawlConfig): string {
   const own = pace.delayMs ?? config.delayMs
   const delayMs = Math.max(own, crawlDelayMs ?? 0)
   const whose = delayMs > own ? "robots.txt's Crawl-delay" : pace.delayMs === null ? "the crawl's" : "an operator's"
-  return `${delayMs / 1_000} s between requests, ${whose}`
+  const stretch =
+    meanExchangeMs !== null && meanExchangeMs > delayMs ? `, stretched: one takes ${(meanExchangeMs / 1_000).toFixed(1)} s` : ''
+  return `${delayMs / 1_000} s between requests, ${whose}${stretch}`
 }

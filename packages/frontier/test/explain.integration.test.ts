@@ -271,6 +271,8 @@ describe('what a queued URL waits for', () => {
     expect(pace).toEqual({ for: 'pace', inMs: expect.closeTo(5_000, -3), detail: "1 s between requests, the crawl's" })
     expect(rest).toEqual([])
     expect(await waits(crawl.id, `${A}2`)).toMatchObject([{ for: 'pace' }, { for: 'other-urls', detail: '1 URL of its host goes first' }])
+    await world.rows('update frontier.hosts set mean_exchange_ms = 1500')
+    expect(await waits(crawl.id)).toMatchObject([{ for: 'pace', detail: "1 s between requests, the crawl's, stretched: one takes 1.5 s" }])
     await frontier.setPace(KEY, { delayMs: 2_000, width: null })
     expect(await waits(crawl.id)).toMatchObject([{ for: 'pace', detail: "2 s between requests, an operator's" }])
     await world.rows('update frontier.hosts set crawl_delay_ms = 30000')
