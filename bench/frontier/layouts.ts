@@ -251,14 +251,14 @@ async function run(db: Client, pid: number, { buffers, crawls, claims, hosts, le
     const values = [links.map(() => 1), rows[0]?.fps, links.map((link) => link.host), links.map(() => 6), rows[0]?.urls]
     return { text: 'select admit($1::int[], $2::uuid[], $3::int[], $4::int[], $5::text[])', values, rows: BATCH }
   }
-  const claim = async () => ({ text: 'select * from claim($1::int, $2::int)', values: [CLAIM_HOSTS, BATCH], rows: BATCH })
+  const claim = async () => ({ text: 'select * from claim($1::int, $2::int)', values: [CLAIM_HOSTS, BATCH] })
   let claimed: { crawl_id: number; id: string }[] = []
   const settle = async () => ({
     text: 'select settle($1::int[], $2::bigint[])',
     values: [claimed.map((url) => url.crawl_id), claimed.map((url) => url.id)],
     rows: claimed.length,
   })
-  type Call = { text: string; values: unknown[]; rows: number }
+  type Call = { text: string; values: unknown[]; rows?: number }
   const clock = new Map<string, { ms: number[]; cpu: number; rows: number }>()
   const timed = async (name: string, { text, values, rows }: Call) => {
     const entry = clock.get(name) ?? { ms: [], cpu: 0, rows: 0 }
@@ -268,7 +268,7 @@ async function run(db: Client, pid: number, { buffers, crawls, claims, hosts, le
     const result = await db.query({ name, text, values })
     entry.ms.push(performance.now() - startedAt)
     entry.cpu += (await cpuMs(pid)) - cpu
-    entry.rows += rows
+    entry.rows += rows ?? result.rows.length
     return result.rows
   }
   const explained = new Map<string, { hit: number; read: number; wal: number; calls: number }>()

@@ -86,10 +86,11 @@ create function finish(p_crawls int[], p_ids bigint[]) returns work[] language p
 declare
   v_done work[];
 begin
-  perform 1 from urls where id = any(p_ids) and state = 1 order by id for update;
+  -- \`state = 1\` would tempt the planner to walk the few leased for each id.
+  perform 1 from urls where id = any(p_ids) order by id for update;
   with moved as (
     update urls u set state = 2, status = 200, fetched_at = clock_timestamp(), visit = null, until = null
-      from unnest(p_ids) x(id) where u.id = x.id and u.state = 1
+     where u.id = any(p_ids) and u.state <> 2
     returning u.id, u.crawl_id, u.host_id, u.depth)
   select array_agg(row(id, crawl_id, host_id, depth)::work) into v_done from moved;
   return v_done;
