@@ -55,7 +55,7 @@ export function addHostCommands({ add, withFrontier }: Operator): void {
     .addHelpText(
       'after',
       `
-A longer Crawl-delay of its robots.txt still holds. A visit under way is ended, so that the pace holds within a second.
+A longer Crawl-delay of its robots.txt still holds, and so do a crawl's limits by address. A visit under way is ended, so that the pace holds within a second.
 
 Examples:
   warren pace example.org --delay 5s

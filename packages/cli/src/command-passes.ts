@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises'
+import { CancelScope } from '@warren/async'
 import { nextPassAt, type Schedule } from '@warren/coordinator'
 import type { Crawl, Frontier } from '@warren/frontier'
 import { CrawlError } from '@warren/protocol'
@@ -143,15 +144,27 @@ async function deleteCrawl(frontier: Frontier, { id, name, state }: Crawl, isSur
   return `${name} is deleted: ${showCount(discovered)} URLs, ${showBytes(bytes)} of disk are free again\n`
 }
 
-/** Asks for the name once more. Errors: ERR_INPUT_INVALID for another answer, and where nobody can be asked. */
+/** Asks for the name once more. Errors: ERR_INPUT_INVALID for another answer or none, and where nobody can be asked; `signal.reason`. */
 async function confirm(name: string, what: string, signal: AbortSignal): Promise<void> {
   if (!process.stdin.isTTY || !process.stderr.isTTY)
     throw new CrawlError('ERR_INPUT_INVALID', `Cannot delete ${name} (${what}) without being asked for it: add --yes`)
+  const answer = await question(`Delete ${name} with ${what}? Its name again to go on: `, signal)
+  if (answer !== name)
+    throw new CrawlError('ERR_INPUT_INVALID', `Cannot delete ${name}: you wrote ${JSON.stringify(answer)}; nothing was deleted`)
+}
+
+/** An answer on the terminal; empty when it is closed (Ctrl-C, Ctrl-D). */
+async function question(text: string, signal: AbortSignal): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  using asking = new CancelScope({ signal })
+  terminal.once('close', () => asking.cancel())
   try {
-    const answer = await terminal.question(`Delete ${name} with ${what}? Its name again to go on: `, { signal })
-    if (answer.trim() === name) return
-    throw new CrawlError('ERR_INPUT_INVALID', `Cannot delete ${name}: you wrote ${JSON.stringify(answer.trim())}; nothing was deleted`)
+    return (await terminal.question(text, { signal: asking.signal })).trim()
+  } catch (error) {
+    signal.throwIfAborted()
+    if (!(error instanceof Error && error.name === 'AbortError')) throw error
+    process.stderr.write('\n') // the question's line is not ended
+    return ''
   } finally {
     terminal.close()
   }

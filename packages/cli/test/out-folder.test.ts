@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { defaultFolder, finishedIn, OutFolder } from '../src/out-folder.ts'
+import { defaultFolder, finishedIn, OutFolder, runningDatabase } from '../src/out-folder.ts'
 import { parseSeed } from '../src/seeds.ts'
 
 let dir: string
@@ -36,6 +36,25 @@ test('the lock of a dead process, and a half-written one, are taken over', async
     await writeFile(join(dir, '.warren', 'lock'), content)
     await using _out = await OutFolder.open(dir)
   }
+})
+test('the database of a running crawl is told, for its user alone, while the crawl holds the folder', async () => {
+  expect(await runningDatabase(dir)).toBeUndefined()
+  {
+    await using out = await OutFolder.open(dir)
+    expect(await runningDatabase(dir)).toBeUndefined()
+    await out.tellDatabase('postgres://u:p@127.0.0.1/x')
+    expect(await runningDatabase(dir)).toBe('postgres://u:p@127.0.0.1/x')
+    expect((await stat(join(dir, '.warren', 'database'))).mode & 0o777).toBe(0o600)
+  }
+  expect(await runningDatabase(dir)).toBeUndefined()
+})
+test('what a killed crawl told of its database is not believed, and goes when the next one comes', async () => {
+  await mkdir(join(dir, '.warren'), { recursive: true })
+  await writeFile(join(dir, '.warren', 'lock'), JSON.stringify({ pid: process.pid, started: '1' }))
+  await writeFile(join(dir, '.warren', 'database'), 'postgres://u:p@127.0.0.1/x')
+  expect(await runningDatabase(dir)).toBeUndefined()
+  await using _out = await OutFolder.open(dir)
+  expect(await readdir(join(dir, '.warren'))).toEqual(['lock'])
 })
 test('a path that is a file, or lies where nobody may write, is named', async () => {
   const file = join(dir, 'file')
