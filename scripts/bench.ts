@@ -2,6 +2,7 @@
 const BENCHES: Readonly<Record<string, () => Promise<unknown>>> = {
   crawl: () => import('../bench/crawl.ts'),
   async: () => import('../bench/async/main.ts'),
+  frontier: () => import('../bench/frontier/main.ts'),
 }
 
 const USAGE = `npm run bench                      pages a second of Warren on the synthetic web, embedded and distributed; some minutes
@@ -15,7 +16,11 @@ npm run bench -- async             @warren/async beside p-limit, p-queue, Effect
   --runs N       rounds, each with a fresh process per library (default 5)
   --out FILE     where the results go (default bench/results/async.json, if all cases run)
   --list         the cases and who takes part in each; runs nothing
-  --write        puts the results of the file into bench/async/README.md; runs nothing`
+  --write        puts the results of the file into bench/async/README.md; runs nothing
+
+npm run bench -- frontier          admit, claim and settle at 0.1, 1 and 10 million URLs; some hours and 7 GB with all of them
+  --urls N --coordinators N --setup embedded|cluster    only these, several times for more
+  --seconds N    length of a phase (default 20)     --out FILE   where the results go (default bench/results/frontier.json)`
 
 const [first = ''] = process.argv.slice(2)
 const isNamed = first !== '' && !first.startsWith('-')

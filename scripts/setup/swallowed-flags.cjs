@@ -24,15 +24,39 @@ const FLAGS = {
     'max-body': true,
     'retry-delay': true,
     'user-agent': true,
+    'address-slots': true,
+    'address-spacing': true,
+    'max-pages-per-host': true,
+    'max-bytes-per-host': true,
+    'max-time-per-host': true,
+    priority: true,
+    'keep-passes': true,
+    'recrawl-every': true,
+    recrawl: false,
+    due: false,
     again: false,
   },
   test: { long: false },
   build: { pack: true },
-  bench: { only: true, runs: true, out: true, list: false, write: false, pages: true, hosts: true, latency: true, mode: true },
+  bench: {
+    only: true,
+    runs: true,
+    out: true,
+    list: false,
+    write: false,
+    pages: true,
+    hosts: true,
+    latency: true,
+    mode: true,
+    urls: true,
+    coordinators: true,
+    setup: true,
+    seconds: true,
+  },
 }
 
 /** The first word of `npm run bench` may be one of these, which is no flag's value. */
-const BENCHES = ['async', 'crawl']
+const BENCHES = ['async', 'crawl', 'frontier']
 
 /** Settings of npm itself that a user's .npmrc or environment may well hold; only npm's own command line tells them apart from ours. */
 const ALSO_OF_NPM = ['scope', 'include', 'only', 'user-agent']

@@ -161,7 +161,7 @@ describe('what an operator types', () => {
     ]
     const [other, running, scope] = await Promise.all(commands.map((args) => warren(args, { env })))
     if (!other || !running || !scope) throw new Error('one is missing')
-    expectRefusal(other, 2, /Cannot find crawl "other": there are held/)
+    expectRefusal(other, 2, /Cannot find crawl "other": there is held/)
     expectRefusal(running, 2, /Cannot resume crawl 1: it is running/)
     expectRefusal(scope, 2, /--scope: it has "any", you asked for "host"; use another --crawl/)
     const [status] = JSON.parse((await warren(['status', 'held', '--json'], { env })).stdout)

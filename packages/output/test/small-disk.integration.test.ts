@@ -49,7 +49,8 @@ test('a disk that fills up leaves whole records and their cursor, and the crawl 
     })().catch((error: unknown) => error)
     expect(failure).toMatchObject({ code: 'ERR_OUTPUT_UNUSABLE', message: expect.stringContaining('no space left on the disk') })
     expect(file.cursor).toEqual(cursorAt(last))
-    if (mounted) expect(await readFile(data, 'utf8')).toBe(lines(last)) // the part that fitted was cut again
+    // The part that fitted was cut again, or all of it fitted and there was no room for its cursor: the next start cuts it.
+    if (mounted) expect([lines(last), lines(last + 20)]).toContain(await readFile(data, 'utf8'))
   }
   await unlink(mounted ? filler : join(dir, 'pages.cursor.json.new'))
   await using file = await openPagesFile(dir)
