@@ -170,7 +170,7 @@ test('while the broker is away the roles wait and say so, and the crawl ends whe
 })
 
 test('a block and a pace reach working fetchers within a second, and what was blocked comes back', async () => {
-  await using pages = await startWeb({ hosts: 3, pagesPerHost: 40, specials: 0 }) // more than a minute's work at the crawl's pace
+  await using pages = await startWeb({ hosts: 3, pagesPerHost: 120, specials: 0 }) // minutes of work at the crawl's pace
   const crawl = await cluster.seed('hosts', [
     ...pages.roots,
     '--scope',
@@ -191,8 +191,8 @@ test('a block and a pace reach working fetchers within a second, and what was bl
   const blockedAt = performance.now()
   await eventually(
     async () => (await pages.log()).filter(({ host }) => host === first).length,
-    (asked) => asked > 30, // at the crawl's own pace these would take a minute
-    30_000,
+    (asked) => asked > 100, // at the crawl's own pace these would take minutes
+    60_000,
   )
   const late = (await pages.log()).filter(({ host, startMs }) => host === second && startMs > blockedAt + 1_000)
   expect(late).toEqual([])

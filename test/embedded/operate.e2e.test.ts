@@ -96,7 +96,7 @@ describe.concurrent('an operator and a folder', () => {
   }
 
   test('while it crawls: explain, status, host; a pace and a block hold at once; after it the same answers', async () => {
-    await using web = await startWeb({ hosts: 2, pagesPerHost: 40, specials: 0 })
+    await using web = await startWeb({ hosts: 2, pagesPerHost: 200, specials: 0 }) // minutes of work, on a busy machine too
     await using out = await crawlFolder()
     const [root = '', other = ''] = web.roots
     await using running: WarrenProcess = new Running(['crawl', root, other, '--out', out.path, ...LOCAL, '--delay', '1s'])
