@@ -273,10 +273,13 @@ test('passes: another one asks with validators, 304 is an answer, and a schedule
   scene = await startScene()
   const schedule = { cron: '* * * * *', timeZone: 'Europe/Berlin' }
   const recrawl = { firstIntervalMs: 1, minIntervalMs: 1, maxIntervalMs: 1_000, schedule }
+  const spy = vi.spyOn(scene.frontier, 'setNextPass')
   const crawl = await scene.crawl([`${A}/`], { recrawl })
   await scene.answer({ [`${A}/`]: [{ etag: '"1"', links: [`${A}/b`] }, { status: 304 }], [`${A}/b`]: 200 })
   await scene.ended(crawl)
-  await scene.frontier.setNextPass(crawl.id, (await nextAt(crawl.id)) ?? null, new Date(Date.now() - 1_000)) // its minute has come
+  await vi.waitFor(() => expect(spy).toHaveBeenCalled(), 10_000)
+  const next = spy.mock.lastCall?.[2] ?? null
+  await scene.frontier.setNextPass(crawl.id, next, new Date(Date.now() - 1_000)) // its minute has come
   await vi.waitFor(async () => expect(await catalog(scene.frontier, crawl.id)).toHaveLength(4), 20_000)
   const asked = scene.visits.flatMap(({ work }) => (work.kind === 'pages' ? work.urls : []))
   expect(asked.map(({ url, pass, validators }) => [url, pass, validators]).sort()).toEqual([
@@ -292,17 +295,6 @@ test('passes: another one asks with validators, 304 is an answer, and a schedule
     [2, 304, false],
   ])
 })
-
-async function nextAt(crawlId: number): Promise<Date | undefined> {
-  let next: Date | undefined
-  const spy = vi.spyOn(scene.frontier, 'setNextPass')
-  await vi.waitFor(() => {
-    next = spy.mock.calls.find(([id]) => id === crawlId)?.[2]
-    if (next === undefined) throw new Error('it has not looked yet')
-  }, 10_000)
-  spy.mockRestore()
-  return next
-}
 
 test('usage: what robots.txt and the answer prefer is kept with the page, the stricter of both', async () => {
   scene = await startScene()
