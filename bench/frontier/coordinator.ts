@@ -1,7 +1,8 @@
 /** A process of bench/frontier/main.ts: does what a coordinator asks of the frontier, as fast as it gets answers, and says how long each call took. */
-import { sleep } from '@warren/async'
+import { interval } from '@warren/async'
 import { type Candidate, type ClaimedVisit, type Fate, type Frontier, openFrontier, type Settlement } from '@warren/frontier'
-import type { Answer, UrlRef } from '@warren/protocol'
+import type { UrlRef } from '@warren/protocol'
+import { testAnswer } from '@warren/testkit'
 import { fingerprint, hostKeyOf } from '@warren/web'
 import { addLinks, type Link, linksOfPages, random, urlOf } from './links.ts'
 
@@ -36,8 +37,8 @@ const PAGES_PER_SETTLE = 100
 const LINKS_PER_PAGE = 10
 const NEW_PER_PAGE = 1
 const CLAIM = { hosts: 50, urls: 500, visitQueueMs: 60_000, visitRunMs: 60_000, marginMs: 60_000 }
-/** After a claim that met another one. */
-const AGAIN_MS = 5
+/** After a claim that met another one, as a coordinator that found nothing. */
+const IDLE_MS = 5
 
 const order: Order = JSON.parse(process.argv[2] ?? '{}')
 const frontier = await openFrontier({ databaseUrl: order.databaseUrl, slot: order.slot })
@@ -53,6 +54,7 @@ async function run(frontier: Frontier, { name, seconds, calls, fresh }: Phase): 
     claim: { ms: [], rows: 0 },
     settle: { ms: [], rows: 0 },
   }
+  const idle = interval({ everyMs: IDLE_MS, missed: 'delay' })
   const pool = { hosts: order.hosts, rand: random(fresh), serial: { next: fresh } }
   const conflicts = frontier.conflicts
   const startedAt = performance.now()
@@ -82,7 +84,8 @@ async function run(frontier: Frontier, { name, seconds, calls, fresh }: Phase): 
         return visits
       }
       if (performance.now() > until) return []
-      await sleep(AGAIN_MS)
+      idle.reset()
+      await idle.tick()
     }
   }
 
@@ -136,23 +139,10 @@ const END = {
   addressGroup: null,
 } as const
 
-const ANSWER: Answer = {
-  kind: 'answer',
-  status: 200,
-  contentType: 'text/html',
-  location: null,
-  retryAfterMs: null,
-  robotsTags: [],
-  linkHeaders: [],
-  contentUsage: null,
+const ANSWER = testAnswer({
   etag: '"33a64df551425fcc55e4d42a148795d9f25f89d4"',
-  lastModified: null,
-  maxAgeMs: null,
   bodyBytes: 40_000,
   wireBytes: 9_000,
-  digest: 'ab'.repeat(32),
-  truncated: null,
-  fetchedAt: '2026-11-23T10:00:00.123Z',
   firstByteMs: 50,
   totalMs: 90,
-}
+})

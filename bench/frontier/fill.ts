@@ -52,7 +52,7 @@ insert into frontier.pending (id, parent, crawl_id, host_id, rank, pass, depth, 
 select n, n / 10, $1, host_id, frontier.rank_of(false, ${DEPTH}, 0), 1, ${DEPTH}, 0, 0, 1, 0 from ${NUMBERED}`
 
 const FILL_CATALOG = `
-insert into frontier.catalog (id, parent, body_bytes, wire_bytes, fetched_at, revisit_at, revisit_ms, crawl_id, pass, body_pass, first_byte_ms,
+insert into frontier.catalog (id, parent, body_bytes, wire_bytes, fetched_at, recrawl_at, recrawl_ms, crawl_id, pass, body_pass, first_byte_ms,
   total_ms, links, links_dropped, status, depth, chain, attempt, content_type, digest)
 select n, n / 10, 100, 50, now(), now() + interval '1 day', 86400000, $1, 1, 1, 5, 9, 10, 0, 200, ${DEPTH}, 0, 1, 'text/html',
        sha256(url::bytea) from ${NUMBERED}`

@@ -85,7 +85,7 @@ test('every role serves its metrics, none of which names a host', async () => {
   const served = {
     coordinator: [
       ...['urls', 'crawls', 'accounting_gap', 'admitted_total', 'rejected_total', 'claims_total', 'claim_seconds', 'settled_total'],
-      ...['settle_seconds', 'stale_total', 'leases_expired_total', 'given_up_total', 'open_visits', 'window_urls'],
+      ...['settle_seconds', 'stale_total', 'leases_expired_total', 'closed_total', 'open_visits', 'window_urls'],
     ].map((name) => `frontier_${name}`),
     fetcher: [
       ...['fetches_total', 'errors_total', 'denied_total', 'truncated_total', 'body_bytes_total', 'exchange_seconds', 'in_flight'],

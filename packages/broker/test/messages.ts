@@ -1,4 +1,5 @@
 import { defaultCrawlConfig, type Outcome, type Page, type Visit } from '@warren/protocol'
+import { testAnswer } from '@warren/testkit'
 
 const VISIT_ID = '018f5c5e-0000-4000-8000-000000000000'
 const envelope = { v: 1, crawlId: 1, hostId: 1, visitId: VISIT_ID } as const
@@ -30,26 +31,7 @@ export function page(n: number, bodyBytes = 10): Page {
     url: urlRef(n),
     userAgent: 'Test/1',
     body,
-    result: {
-      kind: 'answer',
-      status: 200,
-      contentType: 'text/html',
-      location: null,
-      retryAfterMs: null,
-      robotsTags: [],
-      linkHeaders: [],
-      contentUsage: null,
-      etag: null,
-      lastModified: null,
-      maxAgeMs: null,
-      bodyBytes,
-      wireBytes: bodyBytes,
-      digest: null,
-      truncated: null,
-      fetchedAt: '2026-01-01T00:00:00Z',
-      firstByteMs: 1,
-      totalMs: 2,
-    },
+    result: testAnswer({ bodyBytes, wireBytes: bodyBytes }),
   }
 }
 

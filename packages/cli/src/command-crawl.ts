@@ -10,10 +10,10 @@ import type { Command } from 'commander'
 import { colorsOf } from './colors.ts'
 import { applyOptions, argument, baseConfig, type CrawlOptions, refuseChangedScope, withCrawlOptions } from './crawl-options.ts'
 import { type DemoSite, startDemoSite } from './demo-site.ts'
+import { dueOf, dueText } from './due.ts'
 import { defaultFolder, type Finished, finishedIn, hasCrawl, OutFolder } from './out-folder.ts'
 import { startPagesExport } from './pages-export.ts'
 import { Progress } from './progress.ts'
-import { dueText, revisitsOf } from './revisits.ts'
 import { hasEnded, runUntilEnded } from './run-crawl.ts'
 import { checkSeeds } from './seed-check.ts'
 import { importWithLine, surveyWithLine } from './seed-import.ts'
@@ -185,14 +185,14 @@ function refuseMixed({ again, recrawl, due }: EmbeddedOptions): void {
 
 /** Begins another pass, if it has anything to do. A crash in between leaves a crawl that has ended, or one that goes on. */
 async function startPass(frontier: Frontier, crawl: Crawl, out: OutFolder, { all }: { readonly all: boolean }): Promise<Crawl> {
-  const revisits = await revisitsOf(frontier, crawl.id)
-  if (!all && revisits.due + revisits.ended === 0) {
-    note(`Nothing to do: ${dueText(revisits)}. Without --due all are asked for again.`)
+  const due = await dueOf(frontier, crawl.id)
+  if (!all && due.due + due.ended === 0) {
+    note(`Nothing to do: ${dueText(due)}. Without --due all are asked for again.`)
     return crawl
   }
   await out.unfinish()
   const pass = await frontier.startPass(crawl.id, { all })
-  note(`Pass ${pass}: ${dueText(revisits, { all })}`)
+  note(`Pass ${pass}: ${dueText(due, { all })}`)
   return { ...crawl, pass, state: 'running' }
 }
 

@@ -3,8 +3,8 @@ import { CancelScope } from '@warren/async'
 import { nextPassAt, type Schedule } from '@warren/coordinator'
 import type { Crawl, Frontier } from '@warren/frontier'
 import { CrawlError } from '@warren/protocol'
+import { dueOf, dueText } from './due.ts'
 import { namedCrawl, type Operator, type SourceOptions } from './operator.ts'
-import { dueText, revisitsOf } from './revisits.ts'
 import { showBytes, showCount, showWhen } from './units.ts'
 
 /** Times of a schedule that are shown. */
@@ -71,10 +71,10 @@ async function recrawl(frontier: Frontier, { id, name, state }: Crawl, all: bool
       'ERR_CRAWL_CONFLICT',
       `Cannot recrawl ${name}: it is ${state}; wait for its end, or cancel it (warren cancel ${name})`,
     )
-  const revisits = await revisitsOf(frontier, id)
-  if (!all && revisits.due + revisits.ended === 0) return `${name}: nothing to do, ${dueText(revisits)}; --all asks for all of them\n`
+  const due = await dueOf(frontier, id)
+  if (!all && due.due + due.ended === 0) return `${name}: nothing to do, ${dueText(due)}; --all asks for all of them\n`
   const pass = await frontier.startPass(id, { all })
-  return `${name}: pass ${pass} has begun, ${dueText(revisits, { all })}\n`
+  return `${name}: pass ${pass} has begun, ${dueText(due, { all })}\n`
 }
 
 interface ScheduleOptions {

@@ -7,8 +7,6 @@ import { hasCrawl, OutFolder, runningDatabase } from './out-folder.ts'
 /** The frontier of an embedded crawl's folder. */
 export interface FolderFrontier extends AsyncDisposable {
   readonly frontier: Frontier
-  /** Another process crawls there now. */
-  readonly isRunning: boolean
 }
 
 /**
@@ -25,8 +23,8 @@ export async function openFolderFrontier(dir: string, { signal }: { readonly sig
     await migrate(postgres.url)
     const frontier = scope.use(await openFrontier({ databaseUrl: postgres.url, slot: 0 }, { signal }))
     const owned = scope.move()
-    return { frontier, isRunning: false, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() }
+    return { frontier, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() }
   }
   const frontier = await openFrontier({ databaseUrl: running, slot: 1 }, { signal })
-  return { frontier, isRunning: true, [Symbol.asyncDispose]: () => frontier[Symbol.asyncDispose]() }
+  return { frontier, [Symbol.asyncDispose]: () => frontier[Symbol.asyncDispose]() }
 }

@@ -1,8 +1,8 @@
 /** What operators type, against a database: what it says, what it changes, and how it refuses what is mistyped. */
 import { ShutdownScope } from '@warren/async'
 import { type ClaimedVisit, type Crawl, type Frontier, migrate, openFrontier } from '@warren/frontier'
-import { type Answer, type CrawlConfig, type CrawlError, defaultCrawlConfig } from '@warren/protocol'
-import { testDatabase } from '@warren/testkit'
+import { type CrawlConfig, type CrawlError, defaultCrawlConfig } from '@warren/protocol'
+import { testAnswer, testDatabase } from '@warren/testkit'
 import type { HostKey } from '@warren/web'
 import { Command, CommanderError } from 'commander'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -99,7 +99,7 @@ async function fetchAll(): Promise<void> {
         ])
       if (work.kind !== 'pages') continue
       const { crawlId, hostId, visitId } = visit
-      const fate = { kind: 'done', result: ANSWER, facts: null, candidates: [] } as const
+      const fate = { kind: 'done', result: testAnswer(), facts: null, candidates: [] } as const
       await frontier.settle([
         ...work.urls.map((url) => ({ kind: 'url', crawlId, hostId, visitId, url, fate }) as const),
         { ...end(visit), kind: 'end', ending: 'finished', unfetched: [], pageLeaseMs: 60_000 },
@@ -107,26 +107,6 @@ async function fetchAll(): Promise<void> {
     }
     await frontier.advance()
   }
-}
-const ANSWER: Answer = {
-  kind: 'answer',
-  status: 200,
-  contentType: 'text/html',
-  location: null,
-  retryAfterMs: null,
-  robotsTags: [],
-  linkHeaders: [],
-  contentUsage: null,
-  etag: null,
-  lastModified: null,
-  maxAgeMs: null,
-  bodyBytes: 100,
-  wireBytes: 50,
-  digest: 'ab'.repeat(32),
-  truncated: null,
-  fetchedAt: '2026-11-23T10:00:00.123Z',
-  firstByteMs: 5,
-  totalMs: 9,
 }
 
 describe('hosts', () => {

@@ -7,11 +7,11 @@ import type { CoordinatorConfig } from './config.ts'
 import { Announcer } from './control.ts'
 import { CrawlBook } from './crawl-book.ts'
 import { Demand } from './demand.ts'
-import { dispatchRound } from './dispatch.ts'
+import { dispatchRound, type Round } from './dispatch.ts'
 import { KnownUrls } from './known-urls.ts'
 import { impoliteness } from './manners.ts'
 import { coordinatorMetrics } from './metrics.ts'
-import { Refusals } from './refusals.ts'
+import { Notes } from './notes.ts'
 import { RobotsRules } from './robots-rules.ts'
 import { startDuePasses } from './schedule.ts'
 import { startSettling } from './settle.ts'
@@ -58,16 +58,15 @@ export async function runCoordinator(deps: CoordinatorDeps, shutdown: ShutdownSc
   const dispatch = {
     ...shared,
     announcer,
-    holds: { reason: null },
     demand: new Demand(broker, config.CLAIM_HOSTS),
     robots: new RobotsRules(config.ROBOTS_CACHE_BYTES),
   }
 
-  const refusals = new Refusals(frontier)
+  const notes = new Notes(frontier)
 
   await using settling = await startSettling({
     ...shared,
-    refusals,
+    notes,
     known: new KnownUrls(config.KNOWN_CACHE_ENTRIES),
     random: deps.random ?? Math.random,
     onProgress: () => progress.sender.send(undefined),
@@ -99,28 +98,27 @@ export async function runCoordinator(deps: CoordinatorDeps, shutdown: ShutdownSc
     if (branch === 'failed') throw value
   })
   repeat('control', interval({ everyMs: Math.min(config.CONTROL_MS, STATE_POLL_MS), missed: 'delay' }), () => announcer.tell(stop))
-  let claimed = 0
+  let round: Round = { claimed: 0, holds: null }
   const idle = interval({ everyMs: config.CLAIM_IDLE_MS, missed: 'delay' })
   // After a round that found nothing: when something was settled, or when time may have made a host due.
-  const due = async (signal: AbortSignal) => claimed > 0 || select({ progress: progress.receiver, idle }, { signal })
+  const due = async (signal: AbortSignal) => round.claimed > 0 || select({ progress: progress.receiver, idle }, { signal })
   repeat('dispatch', due, async () => {
-    claimed = await dispatchRound(dispatch)
-    if (claimed === 0) idle.reset()
+    round = await dispatchRound(dispatch)
+    if (round.claimed === 0) idle.reset()
   })
   repeat('maintenance', interval({ everyMs: config.MAINTENANCE_MS, missed: 'delay' }), async () => {
     const expired = await whileSome(() => frontier.expire(), draining)
     if (expired > 0) logger.info({ expired }, 'leases expired')
     metrics.expired.inc(expired)
-    metrics.givenUp.inc(await whileSome(() => frontier.closeStep(), draining))
+    metrics.closed.inc(await whileSome(() => frontier.closeStep(), draining))
     const changes = await frontier.advance()
     for (const { name, from, to } of changes) logger.info({ crawl: name, from, to }, 'crawl changed state')
     if (changes.length > 0) await announcer.tell(stop)
-    await refusals.flush()
+    await notes.flush()
   })
   const name = `${hostname()}:${process.pid}`
   repeat('upkeep', interval({ everyMs: UPKEEP_MS, missed: 'delay' }), async () => {
-    const fetchers = broker.state.value === 'connected' ? (await broker.queue('visits')).consumers : 0
-    await frontier.heartbeat({ name, fetchers, holds: dispatch.holds.reason })
+    await frontier.heartbeat({ name, fetchers: dispatch.demand.fetchers, holds: round.holds })
     for (const { name, pass } of await startDuePasses(frontier)) logger.info({ crawl: name, pass }, 'pass started by schedule')
     for (const id of await frontier.outdatedCrawls()) {
       await frontier.deleteCrawl(id)

@@ -30,7 +30,7 @@ export class CrawlBook {
   readonly #onOpen: (crawl: Crawl) => void
   readonly #open = new Map<number, Promise<OpenCrawl | undefined>>()
 
-  /** `onOpen` is told of a crawl that is met for the first time, or has another configuration. */
+  /** `onOpen` is told of an unfinished crawl that is met for the first time, or has another configuration. */
   constructor(frontier: Frontier, onOpen: (crawl: Crawl) => void = () => {}) {
     this.#frontier = frontier
     this.#onOpen = onOpen
@@ -80,7 +80,7 @@ export class CrawlBook {
   /** A crawl whose expressions cannot be read fails, and the others go on. */
   async #compile(crawl: Crawl): Promise<OpenCrawl | undefined> {
     const roots = await this.#readRoots(crawl.id)
-    this.#onOpen(crawl)
+    if ('fail' in crawlLife[crawl.state]) this.#onOpen(crawl)
     try {
       return { crawl, filter: compileFilter(crawl.config), priorityOf: compilePriorities(crawl.config.priorities), ...roots }
     } catch (error) {

@@ -12,6 +12,7 @@ export class Demand {
   readonly #broker: Broker
   readonly #mostWaiting: number
   #answer: string | null = null
+  #fetchers = 0
   #at = Number.NEGATIVE_INFINITY
 
   /** `mostWaiting`: visits that may wait for a fetcher. */
@@ -20,11 +21,20 @@ export class Demand {
     this.#mostWaiting = mostWaiting
   }
 
+  /** That take visits, when last asked. */
+  get fetchers(): number {
+    return this.#fetchers
+  }
+
   /** Why no visit is wanted; null: some are. Errors: ERR_BROKER_UNAVAILABLE. */
   async missing(): Promise<string | null> {
-    if (this.#broker.state.value !== 'connected') return 'RabbitMQ is not connected'
+    if (this.#broker.state.value !== 'connected') {
+      this.#fetchers = 0
+      return 'RabbitMQ is not connected'
+    }
     if (performance.now() - this.#at < FRESH_MS) return this.#answer
     const { waiting, consumers } = await this.#broker.queue('visits')
+    this.#fetchers = consumers
     if (consumers === 0) this.#answer = 'no fetcher takes visits'
     else this.#answer = waiting < this.#mostWaiting ? null : `${waiting} visits wait for a fetcher`
     this.#at = performance.now()

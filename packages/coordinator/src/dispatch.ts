@@ -21,8 +21,6 @@ export interface DispatchDeps {
   readonly demand: Demand
   readonly robots: RobotsRules
   readonly metrics: CoordinatorMetrics
-  /** Why the last round claimed nothing, other than that nothing is due; null: it did. */
-  readonly holds: { reason: string | null }
   /** Ends waiting for services that are away. */
   readonly signal: AbortSignal
 }
@@ -34,21 +32,25 @@ const PUBLISH_DEADLINE_MS = 10_000
 /** Visits prepared and published at once: enough to share the broker's confirms, whatever CLAIM_HOSTS is. */
 const DISPATCHES_AT_ONCE = 64
 
-/**
- * One round: claims what is due, is wanted and fits the window, drops what robots.txt forbids, publishes the rest as visits.
- * Returns how many visits it claimed; 0 means that nothing is due, no fetcher wants any, or the window is full.
- */
-export async function dispatchRound(deps: DispatchDeps): Promise<number> {
+/** What came of a round. */
+export interface Round {
+  /** Visits; 0: nothing is due, or something holds it back. */
+  readonly claimed: number
+  /** What held it back: nobody wants visits, or the window is full; null: nothing. */
+  readonly holds: string | null
+}
+
+/** One round: claims what is due, is wanted and fits the window, drops what robots.txt forbids, publishes the rest as visits. */
+export async function dispatchRound(deps: DispatchDeps): Promise<Round> {
   const { config, frontier, signal } = deps
-  deps.holds.reason = await deps.demand.missing()
-  if (deps.holds.reason !== null) return 0
+  const missing = await deps.demand.missing()
+  if (missing !== null) return { claimed: 0, holds: missing }
   const { openVisits, leased } = await frontier.totals()
   const hosts = Math.min(config.CLAIM_HOSTS, config.WINDOW_VISITS - openVisits)
   const urls = Math.min(config.CLAIM_URLS, config.WINDOW_URLS - leased)
   deps.metrics.window(openVisits, leased)
-  if (hosts <= 0) deps.holds.reason = `the window is full: ${openVisits} visits are open (WINDOW_VISITS)`
-  else if (urls <= 0) deps.holds.reason = `the window is full: ${leased} URLs are not settled yet (WINDOW_URLS)`
-  if (deps.holds.reason !== null) return 0
+  if (hosts <= 0) return { claimed: 0, holds: `the window is full: ${openVisits} visits are open (WINDOW_VISITS)` }
+  if (urls <= 0) return { claimed: 0, holds: `the window is full: ${leased} URLs are not settled yet (WINDOW_URLS)` }
   const stop = deps.metrics.claimSeconds.startTimer()
   const visits = await frontier.claim({
     hosts,
@@ -65,7 +67,7 @@ export async function dispatchRound(deps: DispatchDeps): Promise<number> {
   )
   const ends = await mapAllSettled(visits, DISPATCHES_AT_ONCE, (visit) => dispatchVisit(visit, deps), { signal })
   ends.forEach(unwrap) // none is left behind by another's failure
-  return visits.length
+  return { claimed: visits.length, holds: null }
 }
 
 async function dispatchVisit(claimed: ClaimedVisit, deps: DispatchDeps): Promise<void> {

@@ -59,7 +59,7 @@ export function coordinatorMetrics(metrics: Metrics, frontier: Frontier, broker:
     settleSeconds: metrics.histogram('frontier_settle_seconds', 'Duration of a settle', { buckets: CALL_SECONDS }),
     stale: metrics.counter('frontier_stale_total', 'Outcomes refused because their lease had ended'),
     expired: metrics.counter('frontier_leases_expired_total', 'Leases that expired'),
-    givenUp: metrics.counter('frontier_given_up_total', 'URLs failed because their host was given up'),
+    closed: metrics.counter('frontier_closed_total', 'URLs that ended because their host was given up, blocked, or had spent its budget'),
     visits: metrics.counter('coordinator_visits_total', 'Visits published by kind', ['kind']),
     unpublished: metrics.counter('coordinator_unpublished_visits_total', 'Visits that the broker did not confirm'),
     outcomes: metrics.counter('coordinator_outcomes_total', 'Outcomes received by kind', ['of']),

@@ -21,6 +21,9 @@ export function nextPassAt({ cron, timeZone }: Schedule, after: Date): Date | nu
   }
 }
 
+/** What is asked of the frontier. */
+export type Passes = Pick<Frontier, 'scheduledPasses' | 'setNextPass' | 'startPass'>
+
 /** For an expression that names no time, such as one for 30 February. */
 const NEVER = new Date('9999-01-01T00:00:00Z')
 
@@ -28,7 +31,7 @@ const NEVER = new Date('9999-01-01T00:00:00Z')
  * Starts the passes that are due by the schedules of crawls; one that is due while its crawl still runs is left out. The database's clock
  * rules, and of several coordinators one starts it.
  */
-export async function startDuePasses(frontier: Frontier): Promise<{ name: string; pass: number }[]> {
+export async function startDuePasses(frontier: Passes): Promise<{ name: string; pass: number }[]> {
   const started: { name: string; pass: number }[] = []
   for (const { crawlId, name, schedule, now, nextAt, ended } of await frontier.scheduledPasses()) {
     const isOurs = await frontier.setNextPass(crawlId, nextAt, nextPassAt(schedule, now) ?? NEVER)

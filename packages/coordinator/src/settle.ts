@@ -2,15 +2,15 @@ import { hash } from 'node:crypto'
 import { Batcher, err, ok, type Result, yieldIfDue } from '@warren/async'
 import type { Broker, Consumer, Verdict } from '@warren/broker'
 import type { Frontier, Settlement } from '@warren/frontier'
-import { CrawlError, type Outcome } from '@warren/protocol'
+import { CrawlError, type Outcome, type VisitStart } from '@warren/protocol'
 import { combineUsage, parseContentUsage, serializeUsage } from '@warren/web'
 import { admissionOf } from './admission.ts'
 import type { CoordinatorConfig } from './config.ts'
 import type { CrawlBook } from './crawl-book.ts'
 import type { KnownUrls } from './known-urls.ts'
 import type { CoordinatorMetrics } from './metrics.ts'
+import type { Notes } from './notes.ts'
 import { fateOf, nextAfterRobotsMs, nextInMs, productToken, robotsTroubleOf, robotsVerdict, troubleOf } from './policy.ts'
-import type { Refusals } from './refusals.ts'
 import { untilStored } from './store-retry.ts'
 
 export interface SettleDeps {
@@ -20,7 +20,7 @@ export interface SettleDeps {
   readonly book: CrawlBook
   readonly known: KnownUrls
   readonly metrics: CoordinatorMetrics
-  readonly refusals: Refusals
+  readonly notes: Notes
   readonly random: () => number
   /** Called after a commit that may have made work: a host is free, or URLs were admitted. */
   readonly onProgress: () => void
@@ -56,6 +56,10 @@ export async function startSettling(deps: SettleDeps): Promise<Settling> {
     async ({ message, redelivered }): Promise<Verdict> => {
       deps.metrics.outcomes.inc({ of: message.of })
       if (redelivered) deps.metrics.redelivered.inc()
+      if (message.of === 'start') {
+        deps.notes.started(message)
+        return 'ack'
+      }
       const settlement = await untilStored(() => settlementOf(message, deps), deps.signal)
       if (settlement === undefined) return 'ack' // its crawl was deleted: nothing is left to settle
       const settled = await batcher.add(settlement)
@@ -68,7 +72,7 @@ export async function startSettling(deps: SettleDeps): Promise<Settling> {
 }
 
 /** What `outcome` changes in the frontier; undefined when its crawl was deleted. */
-async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlement | undefined> {
+async function settlementOf(outcome: Exclude<Outcome, VisitStart>, deps: SettleDeps): Promise<Settlement | undefined> {
   const open = await deps.book.get(outcome.crawlId)
   if (open === undefined) return undefined
   const { config } = open.crawl
@@ -86,7 +90,7 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
       const { candidates, refused, repeated } = await admissionOf(outcome, open, deps)
       for (const [rule, { count, sample }] of refused) {
         deps.metrics.rejected.inc({ reason: rule }, count)
-        deps.refusals.add({ crawlId, hostId, rule, count, sample })
+        deps.notes.refused({ crawlId, hostId, rule, count, sample })
       }
       deps.metrics.rejected.inc({ reason: 'known' }, repeated)
       return {
@@ -99,14 +103,10 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
           ...fate,
           candidates,
           links: outcome.links.length + (outcome.facts?.linksDropped ?? 0),
-          usage: serializeUsage(
-            combineUsage(parseContentUsage(outcome.url.usage ?? ''), parseContentUsage(fate.result.contentUsage ?? '')),
-          ),
+          ...usageOf(outcome.url.usage, fate.result.contentUsage),
         },
       }
     }
-    case 'start':
-      return { kind: 'start', crawlId, hostId, visitId, worker: outcome.worker }
     case 'visit': {
       const { report } = outcome
       return {
@@ -144,6 +144,12 @@ async function settlementOf(outcome: Outcome, deps: SettleDeps): Promise<Settlem
     default:
       return outcome satisfies never
   }
+}
+
+/** What robots.txt and the answer say about the use of a page; most say nothing. */
+function usageOf(robots: string | undefined, header: string | null): { usage?: string } {
+  if (robots === undefined && header === null) return {}
+  return { usage: serializeUsage(combineUsage(parseContentUsage(robots ?? ''), parseContentUsage(header ?? ''))) }
 }
 
 async function settleBatch(batch: readonly Settlement[], deps: SettleDeps): Promise<Settled[]> {

@@ -2,7 +2,7 @@
 // no refill; known URLs remembered from a stale page; a refused batch dead-lettered whole; a crawl not announced before its first visit, states
 // told only when due; a failed read kept; any redirect widens the scope; the window not looked at, for visits or for URLs.
 import type { Frontier } from '@warren/frontier'
-import { CrawlError, type UrlOutcome } from '@warren/protocol'
+import { CrawlError, defaultCrawlConfig, type UrlOutcome } from '@warren/protocol'
 import type { HostKey } from '@warren/web'
 import { afterEach, expect, test, vi } from 'vitest'
 import { type Scene, startScene } from './scene.ts'
@@ -371,7 +371,8 @@ test('control: fetchers hear of a recalled visit at once', async () => {
 
 test('a crawl whose expressions cannot be read fails with the reason, and the others go on', async () => {
   scene = await startScene()
-  const broken = await scene.crawl([`${A}/`], { exclude: ['('] })
+  const config = { ...defaultCrawlConfig('Test/1'), exclude: ['('] }
+  const broken = await scene.frontier.createCrawl({ name: 'broken', config })
   const crawl = await scene.crawl([`${B}/`])
   await scene.answer({ [`${B}/`]: 200 })
   await scene.ended(crawl)

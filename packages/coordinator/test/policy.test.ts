@@ -1,48 +1,28 @@
-import type { Answer, FetchResult, HostReport, RobotsOutcome } from '@warren/protocol'
+import type { FetchResult, HostReport, RobotsOutcome } from '@warren/protocol'
+import { testAnswer } from '@warren/testkit'
 import { describe, expect, test } from 'vitest'
 import { fateOf, nextAfterRobotsMs, nextInMs, redirectTarget, robotsVerdict, troubleOf } from '../src/policy.ts'
 
-const answer = (over: Partial<Answer> = {}): Answer => ({
-  kind: 'answer',
-  status: 200,
-  contentType: 'text/html',
-  location: null,
-  retryAfterMs: null,
-  robotsTags: [],
-  linkHeaders: [],
-  contentUsage: null,
-  etag: null,
-  lastModified: null,
-  maxAgeMs: null,
-  bodyBytes: 10,
-  wireBytes: 10,
-  digest: 'a'.repeat(64),
-  truncated: null,
-  fetchedAt: '2026-01-01T00:00:00.000Z',
-  firstByteMs: 1,
-  totalMs: 2,
-  ...over,
-})
 const options = (attempt = 1) => ({ attempt, maxAttempts: 4, retryBaseMs: 5_000, retryMaxMs: 600_000, random: () => 0.5 })
 const fate = (result: FetchResult, attempt = 1) => fateOf(result, null, options(attempt))
 
 describe('fateOf', () => {
   test.each([200, 204, 301, 304, 400, 401, 403, 404, 410])('status %i is a final answer', (status) => {
-    expect(fate(answer({ status }))).toMatchObject({ kind: 'done' })
+    expect(fate(testAnswer({ status }))).toMatchObject({ kind: 'done' })
   })
   test.each([429, 503])('status %i moves the host and keeps the attempts', (status) => {
-    expect(fate(answer({ status }), 4)).toEqual({ kind: 'release' })
+    expect(fate(testAnswer({ status }), 4)).toEqual({ kind: 'release' })
   })
   test.each([500, 502, 504, 599, 408, 425])('status %i is retried, and ends as failed after the last attempt', (status) => {
-    expect(fate(answer({ status }), 3)).toMatchObject({ kind: 'retry', code: `http-${status}` })
-    expect(fate(answer({ status }), 4)).toMatchObject({ kind: 'failed', code: `http-${status}` })
+    expect(fate(testAnswer({ status }), 3)).toMatchObject({ kind: 'retry', code: `http-${status}` })
+    expect(fate(testAnswer({ status }), 4)).toMatchObject({ kind: 'failed', code: `http-${status}` })
   })
   test('a body that the site broke off is fetched again, and kept as it is after the last attempt', () => {
-    expect(fate(answer({ truncated: 'reset' }))).toMatchObject({ kind: 'retry', code: 'truncated-reset' })
-    expect(fate(answer({ truncated: 'reset' }), 4)).toMatchObject({ kind: 'done' })
+    expect(fate(testAnswer({ truncated: 'reset' }))).toMatchObject({ kind: 'retry', code: 'truncated-reset' })
+    expect(fate(testAnswer({ truncated: 'reset' }), 4)).toMatchObject({ kind: 'done' })
   })
   test('a body cut by a limit of ours is final', () => {
-    expect(fate(answer({ truncated: 'body-limit' }))).toMatchObject({ kind: 'done' })
+    expect(fate(testAnswer({ truncated: 'body-limit' }))).toMatchObject({ kind: 'done' })
   })
   test('a host that cannot be reached costs its URLs no attempt', () => {
     for (const code of ['dns-not-found', 'dns-failed', 'connect-refused', 'connect-timeout', 'connect-failed', 'tls'] as const)
@@ -62,17 +42,17 @@ describe('fateOf', () => {
     })
   })
   test('retries wait at random below a doubling bound', () => {
-    const waits = [1, 2, 3].map((attempt) => fate(answer({ status: 500 }), attempt)).map((f) => (f.kind === 'retry' ? f.afterMs : -1))
+    const waits = [1, 2, 3].map((attempt) => fate(testAnswer({ status: 500 }), attempt)).map((f) => (f.kind === 'retry' ? f.afterMs : -1))
     expect(waits).toEqual([2_500, 5_000, 10_000])
   })
 })
 
 describe('redirectTarget', () => {
   test('is the canonical Location of a redirect and of nothing else', () => {
-    expect(redirectTarget(answer({ status: 302, location: 'http://Example.org:80/a#b' }))).toBe('http://example.org/a')
-    expect(redirectTarget(answer({ status: 201, location: 'http://example.org/a' }))).toBeUndefined()
-    expect(redirectTarget(answer({ status: 301, location: 'mailto:a@example.org' }))).toBeUndefined()
-    expect(redirectTarget(answer({ status: 304, location: 'http://example.org/a' }))).toBeUndefined()
+    expect(redirectTarget(testAnswer({ status: 302, location: 'http://Example.org:80/a#b' }))).toBe('http://example.org/a')
+    expect(redirectTarget(testAnswer({ status: 201, location: 'http://example.org/a' }))).toBeUndefined()
+    expect(redirectTarget(testAnswer({ status: 301, location: 'mailto:a@example.org' }))).toBeUndefined()
+    expect(redirectTarget(testAnswer({ status: 304, location: 'http://example.org/a' }))).toBeUndefined()
   })
 })
 
@@ -136,14 +116,14 @@ describe('robotsVerdict, RFC 9309 section 2.3.1', () => {
 
   test('2.3.1.1: a successful answer gives rules, kept for at most 24 hours (2.4)', () => {
     const body = Buffer.from('user-agent: *\ncrawl-delay: 2\n').toString('base64')
-    expect(verdict(answer({ maxAgeMs: 3_600_000 }), { body })).toMatchObject({ kind: 'rules', ttlMs: 3_600_000, crawlDelayMs: 2_000 })
-    expect(verdict(answer({ maxAgeMs: 999_000_000 }), { body })).toMatchObject({ ttlMs: 86_400_000 })
+    expect(verdict(testAnswer({ maxAgeMs: 3_600_000 }), { body })).toMatchObject({ kind: 'rules', ttlMs: 3_600_000, crawlDelayMs: 2_000 })
+    expect(verdict(testAnswer({ maxAgeMs: 999_000_000 }), { body })).toMatchObject({ ttlMs: 86_400_000 })
   })
   test('ours: a max-age of zero is read as five minutes', () => {
-    expect(verdict(answer({ maxAgeMs: 0 }))).toMatchObject({ kind: 'rules', ttlMs: 300_000 })
+    expect(verdict(testAnswer({ maxAgeMs: 0 }))).toMatchObject({ kind: 'rules', ttlMs: 300_000 })
   })
   test('2.3.1.2: five redirects are followed, across hosts; after that the file counts as unavailable', () => {
-    const moved = answer({ status: 301, location: 'https://other.example/r.txt' })
+    const moved = testAnswer({ status: 301, location: 'https://other.example/r.txt' })
     expect(verdict(moved, { hop: 4 })).toEqual({
       kind: 'hop',
       url: 'https://other.example/r.txt',
@@ -153,20 +133,20 @@ describe('robotsVerdict, RFC 9309 section 2.3.1', () => {
     expect(verdict(moved, { hop: 5 })).toMatchObject({ kind: 'allow-all' })
   })
   test.each([400, 401, 403, 404, 410, 451])('2.3.1.3: status %i means unavailable: everything may be crawled', (status) => {
-    expect(verdict(answer({ status }))).toMatchObject({ kind: 'allow-all' })
+    expect(verdict(testAnswer({ status }))).toMatchObject({ kind: 'allow-all' })
   })
   test.each([500, 502, 503, 599])('2.3.1.4: status %i means unreachable: nothing may be crawled', (status) => {
-    expect(verdict(answer({ status }))).toMatchObject({ kind: 'unreachable' })
+    expect(verdict(testAnswer({ status }))).toMatchObject({ kind: 'unreachable' })
   })
   test('2.3.1.4: network errors mean unreachable', () => {
     expect(verdict({ kind: 'unreachable', code: 'reset', detail: '' })).toMatchObject({ kind: 'unreachable' })
   })
   test('ours: 429 waits', () => {
-    expect(verdict(answer({ status: 429 }))).toMatchObject({ kind: 'unreachable' })
+    expect(verdict(testAnswer({ status: 429 }))).toMatchObject({ kind: 'unreachable' })
   })
   test('ours: a rule set that was broken off is none', () => {
-    expect(verdict(answer({ truncated: 'reset' }))).toMatchObject({ kind: 'unreachable' })
-    expect(verdict(answer({ truncated: 'body-limit' }))).toMatchObject({ kind: 'rules' })
+    expect(verdict(testAnswer({ truncated: 'reset' }))).toMatchObject({ kind: 'unreachable' })
+    expect(verdict(testAnswer({ truncated: 'body-limit' }))).toMatchObject({ kind: 'rules' })
   })
 })
 

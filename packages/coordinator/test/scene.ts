@@ -13,7 +13,7 @@ import {
   type Visit,
 } from '@warren/protocol'
 import { createLogger, createMetrics } from '@warren/service'
-import { testDatabase } from '@warren/testkit'
+import { testAnswer, testDatabase } from '@warren/testkit'
 import { canonicalize, fingerprint, hostKeyOf, scopeRoot } from '@warren/web'
 
 /** What the web says to a request; a number is a status. */
@@ -163,27 +163,7 @@ function* run(visit: Visit, ask: (url: string) => Reply): Generator<Message> {
 
 function answerOf(reply: Reply): Answer {
   const { links: _links, text: _text, ...given } = typeof reply === 'number' ? { status: reply } : reply
-  return {
-    kind: 'answer',
-    status: 200,
-    contentType: 'text/html',
-    location: null,
-    retryAfterMs: null,
-    robotsTags: [],
-    linkHeaders: [],
-    contentUsage: null,
-    etag: null,
-    lastModified: null,
-    maxAgeMs: null,
-    bodyBytes: 1,
-    wireBytes: 1,
-    digest: null,
-    truncated: null,
-    fetchedAt: '2026-01-01T00:00:00.000Z',
-    firstByteMs: 1,
-    totalMs: 1,
-    ...given,
-  } as Answer
+  return testAnswer({ digest: null, ...given })
 }
 
 function reportOf(results: readonly FetchResult[]): HostReport {

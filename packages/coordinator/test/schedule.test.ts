@@ -11,9 +11,9 @@
  * - schedule.ts: the first look starts one
  *     `isOurs && nextAt !== null && ended` => `isOurs && ended`
  */
-import type { DuePass, Frontier } from '@warren/frontier'
+import type { DuePass } from '@warren/frontier'
 import { expect, test } from 'vitest'
-import { nextPassAt, startDuePasses } from '../src/schedule.ts'
+import { nextPassAt, type Passes, startDuePasses } from '../src/schedule.ts'
 
 const at = (cron: string, timeZone: string, after: string) => nextPassAt({ cron, timeZone }, new Date(after))?.toISOString()
 
@@ -52,14 +52,14 @@ test('passes: begun when due, by one coordinator, of a crawl that has ended; a f
   const due: DuePass = { crawlId: 1, name: 'one', schedule: { cron: '0 4 * * *', timeZone: 'UTC' }, now, nextAt: now, ended: true }
   const started: number[] = []
   const moved: [number, Date][] = []
-  const frontier = {
+  const frontier: Passes = {
     scheduledPasses: async () => [due, { ...due, crawlId: 2, ended: false }, { ...due, crawlId: 3, nextAt: null }, { ...due, crawlId: 4 }],
     setNextPass: async (crawlId: number, _before: Date | null, next: Date) => {
       moved.push([crawlId, next])
       return crawlId !== 4
     },
     startPass: async (crawlId: number) => started.push(crawlId),
-  } as unknown as Frontier
+  }
   expect(await startDuePasses(frontier)).toEqual([{ name: 'one', pass: 1 }])
   expect(started).toEqual([1])
   expect(moved).toEqual([1, 2, 3, 4].map((id) => [id, new Date('2026-11-28T04:00:00Z')]))

@@ -203,8 +203,8 @@ create table catalog (
   body_bytes bigint not null,
   wire_bytes bigint not null,
   fetched_at timestamptz not null,
-  revisit_at timestamptz not null,                   -- a later pass asks again from then on,
-  revisit_ms bigint not null,                        -- so long after it was settled
+  recrawl_at timestamptz not null,                   -- a later pass asks again from then on,
+  recrawl_ms bigint not null,                        -- so long after it was settled
   crawl_id int not null,
   pass int not null,
   body_pass int not null,                            -- the pass whose answer had the body; an earlier one after 304

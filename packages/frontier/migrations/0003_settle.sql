@@ -153,7 +153,7 @@ begin
 end $$;
 --> statement-breakpoint
 -- The time until a later pass asks for a URL again: shorter when it changed, longer when it did not; both within bounds.
-create function revisit_ms(p_recrawl jsonb, p_before bigint, p_changed boolean) returns bigint
+create function recrawl_ms(p_recrawl jsonb, p_before bigint, p_changed boolean) returns bigint
 language sql immutable as $$
   select case when p_changed is null then (p_recrawl ->> 'firstIntervalMs')::bigint
               when p_changed then greatest((p_recrawl ->> 'minIntervalMs')::bigint, p_before / 2)
@@ -268,7 +268,7 @@ begin
       end loop;
       insert into catalog (id, crawl_id, pass, parent, depth, chain, attempt, status, content_type, location, etag, last_modified, body_bytes,
                            wire_bytes, digest, truncated, fetched_at, first_byte_ms, total_ms, links, links_dropped, noindex, nofollow, title,
-                           lang, canonical, encoding, parse_error, usage, body_pass, changed, revisit_ms, revisit_at)
+                           lang, canonical, encoding, parse_error, usage, body_pass, changed, recrawl_ms, recrawl_at)
       -- 304: the page is what it was.
       select d.id, d.crawl_id, d.pass, d.parent, d.depth, d.chain, d.attempt, a.status, case when m.same then k.content_type else a.content_type end,
              a.location, case when m.same then coalesce(a.etag, k.etag) else a.etag end,
@@ -290,7 +290,7 @@ begin
         cross join lateral (select a.status = 304 and k.id is not null as same,
                                    case when k.id is not null then a.status <> 304 and (a.status <> k.status and k.status <> 304
                                      or decode(a.digest, 'hex') is distinct from k.digest) end as changed) m
-        cross join lateral (select revisit_ms(c.config -> 'recrawl', k.revisit_ms, m.changed) as ms) v
+        cross join lateral (select recrawl_ms(c.config -> 'recrawl', k.recrawl_ms, m.changed) as ms) v
        order by d.id;
       v_changes := v_changes || (
         select array_agg(row(crawl_id, depth, p_slot, 0, 0, 0, 0, 0, 0, coalesce((p_answers -> (n - 1) ->> 'body_bytes')::bigint, 0))::crawl_counts)

@@ -158,7 +158,7 @@ begin
     from unnest(v_ids) i(id)
     cross join lateral (select * from catalog o where o.crawl_id = v_crawl and o.id = i.id order by o.pass desc limit 1) k
     join urls u on u.crawl_id = v_crawl and u.id = k.id
-   where k.pass < c.pass and (c.pass_all or k.revisit_at <= c.pass_at)
+   where k.pass < c.pass and (c.pass_all or k.recrawl_at <= c.pass_at)
      and k.id <> all(array(select id from unnest(v_due)));
   changes := changes || deltas(p_slot, v_ended, 0, 1, 0, -1, 0, 0);
   v_due := v_due || v_ended;

@@ -133,30 +133,42 @@ begin
   return c.pass + 1;
 end $$;
 --> statement-breakpoint
--- An operator's word on a host: its pace (null: the crawl's own), or why it is blocked (null: it is not). Visits under way are recalled.
--- A host that no crawl has met yet is made. Locks: hosts, visits, queues.
-create function set_host(p_key text, p_what text, p_delay_ms int, p_width int, p_reason text) returns int
-language plpgsql volatile
-set search_path = frontier set enable_seqscan = off
-as $$
-#variable_conflict use_column
+-- The host of a key, locked, for an operator's word on it; made if no crawl has met it yet. Its visit under way is recalled.
+-- Locks: hosts NO KEY UPDATE, visits.
+create function recall_host(p_key text) returns int
+language plpgsql volatile as $$
 declare
   v_host int;
 begin
   insert into hosts (key) values (p_key) on conflict (key) do nothing;
   select id into v_host from hosts where key = p_key for no key update;
-  if p_what = 'pace' then
-    update hosts set pace_delay_ms = p_delay_ms, pace_width = p_width where id = v_host;
-  else
-    update hosts set blocked = p_reason where id = v_host;
-  end if;
   update visits set recalled = true where host_id = v_host;
+  return v_host;
+end $$;
+--> statement-breakpoint
+-- A host's own pace; null: that of each crawl. Locks: recall_host's.
+create function set_pace(p_key text, p_delay_ms int, p_width int) returns void
+language plpgsql volatile
+set search_path = frontier set enable_seqscan = off
+as $$
+declare
+  v_host int := recall_host(p_key);
+begin
+  update hosts set pace_delay_ms = p_delay_ms, pace_width = p_width where id = v_host;
+end $$;
+--> statement-breakpoint
+-- Why a host is blocked; null: it is not. Its queues are closed, or open again. Locks: recall_host's, queues.
+create function set_block(p_key text, p_reason text) returns int
+language plpgsql volatile
+set search_path = frontier set enable_seqscan = off
+as $$
+declare
+  v_host int := recall_host(p_key);
+begin
+  update hosts set blocked = p_reason where id = v_host;
   perform 1 from queues where host_id = v_host order by crawl_id for update;
-  if p_what = 'block' and p_reason is not null then
-    update queues set closed = 'operator: ' || p_reason, due_at = clock_timestamp(), asleep = false where host_id = v_host and closed is null;
-  elsif p_what = 'block' then
-    update queues set closed = null, due_at = clock_timestamp(), asleep = false where host_id = v_host and closed like 'operator: %';
-  end if;
+  update queues set closed = 'operator: ' || p_reason, due_at = clock_timestamp(), asleep = false
+   where host_id = v_host and case when p_reason is null then closed like 'operator: %' else closed is null end;
   return v_host;
 end $$;
 --> statement-breakpoint

@@ -148,7 +148,7 @@ select clock_timestamp() as now,
           select r.pass, r.attempt, r.code, r.at from u join frontier.retries r on r.crawl_id = $1 and r.id = u.id
            order by r.at desc limit ${TRIES_LIMIT}) t) as tries,
        (select json_agg(a order by a.pass desc) from (
-          select pass, status, fetched_at as "fetchedAt", changed, revisit_at as "dueAt", content_type as "contentType", location,
+          select pass, status, fetched_at as "fetchedAt", changed, recrawl_at as "dueAt", content_type as "contentType", location,
                  body_bytes as "bodyBytes", attempt from k) a) as answers,
        (select to_json(x) from (select code, detail, at from f) x) as failure,
        (select to_json(x) from (select rule, detail, at from e) x) as exclusion,

@@ -23,8 +23,20 @@ import {
 import { Database } from './database.ts'
 import { type Explanation, explain, readRootsAmong } from './explain.ts'
 import { type HostFacts, readHost } from './host-facts.ts'
-import { addRefusals, block, type Heartbeat, heartbeat, type Refusal, recalledVisits, revive, setPace, unblock } from './hosts.ts'
-import { type Revisits, readRevisits, readSize } from './inspect.ts'
+import {
+  addRefusals,
+  block,
+  type Heartbeat,
+  heartbeat,
+  noteWorkers,
+  type Refusal,
+  recalledVisits,
+  revive,
+  setPace,
+  unblock,
+  type WorkerNote,
+} from './hosts.ts'
+import { type DueUrls, readDue, readSize } from './inspect.ts'
 import { codeVersion, databaseVersion, refuseNewer } from './migrate.ts'
 import { type Counts, type Discrepancy, type Results, readAccountingGap, readCounts, readResults, readTotals, verify } from './reports.ts'
 import { RobotsTexts } from './robots-texts.ts'
@@ -167,6 +179,10 @@ export class Frontier implements AsyncDisposable {
     return addRefusals(this.#db, refusals)
   }
 
+  noteWorkers(notes: readonly WorkerNote[]): Promise<void> {
+    return noteWorkers(this.#db, notes)
+  }
+
   heartbeat(beat: Heartbeat): Promise<void> {
     return heartbeat(this.#db, beat)
   }
@@ -291,8 +307,8 @@ export class Frontier implements AsyncDisposable {
   }
 
   /** Counts what another pass would ask for, `batch` URLs a call; the last value is the answer. */
-  revisits(crawlId: number, batch: number): AsyncGenerator<Revisits, void, undefined> {
-    return readRevisits(this.#db, crawlId, batch)
+  due(crawlId: number, batch: number): AsyncGenerator<DueUrls, void, undefined> {
+    return readDue(this.#db, crawlId, batch)
   }
 
   results(crawlId: number): Promise<Results> {

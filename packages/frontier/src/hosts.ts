@@ -2,24 +2,25 @@ import type { HostKey } from '@warren/web'
 import type { Database } from './database.ts'
 import { storable } from './text.ts'
 
-const SET_HOST = 'select frontier.set_host($1, $2, $3, $4, $5) as id'
+const SET_PACE = 'select frontier.set_pace($1, $2, $3)'
+const SET_BLOCK = 'select frontier.set_block($1, $2) as id'
 
 /**
  * An operator's pace for a host, for all crawls, until it is set again; null: the crawl's own. A longer Crawl-delay of the site still holds.
  * The visit under way is recalled, so that it holds at once. A host that no crawl has met yet may be named.
  */
 export async function setPace(db: Database, hostKey: HostKey, pace: { delayMs: number | null; width: number | null }): Promise<void> {
-  await db.call('frontier.set-pace', SET_HOST, [hostKey, 'pace', pace.delayMs, pace.width, null])
+  await db.call('frontier.set-pace', SET_PACE, [hostKey, pace.delayMs, pace.width])
 }
 
 /** Nothing of the host is fetched any more; what is queued ends as excluded by `operator`, in steps (closeStep). The visit under way is recalled. */
 export async function block(db: Database, hostKey: HostKey, reason: string): Promise<void> {
-  await db.call('frontier.block', SET_HOST, [hostKey, 'block', null, null, storable(reason)])
+  await db.call('frontier.block', SET_BLOCK, [hostKey, storable(reason)])
 }
 
 /** The host may be fetched again; URLs that were excluded for the block are queued again in crawls that still run. Returns how many. */
 export async function unblock(db: Database, slot: number, hostKey: HostKey): Promise<number> {
-  const [row] = await db.call<{ id: number }>('frontier.unblock', SET_HOST, [hostKey, 'block', null, null, null])
+  const [row] = await db.call<{ id: number }>('frontier.unblock', SET_BLOCK, [hostKey, null])
   return reopen(db, slot, row?.id ?? 0)
 }
 
@@ -82,6 +83,29 @@ export async function addRefusals(db: Database, refusals: readonly Refusal[]): P
     refusals.map(({ rule }) => rule),
     refusals.map(({ count }) => count),
     refusals.map(({ sample }) => storable(sample)),
+  ])
+}
+
+/** Who runs a visit. */
+export interface WorkerNote {
+  readonly hostId: number
+  readonly visitId: string
+  /** The fetcher's name. */
+  readonly worker: string
+}
+
+const NOTE_WORKERS = `
+update frontier.visits v set worker = s.worker
+  from (select * from unnest($1::int[], $2::uuid[], $3::text[]) s(host_id, id, worker) order by host_id) s
+ where v.host_id = s.host_id and v.id = s.id`
+
+/** For people; of visits that are still open. */
+export async function noteWorkers(db: Database, notes: readonly WorkerNote[]): Promise<void> {
+  if (notes.length === 0) return
+  await db.call('frontier.note-workers', NOTE_WORKERS, [
+    notes.map(({ hostId }) => hostId),
+    notes.map(({ visitId }) => visitId),
+    notes.map(({ worker }) => storable(worker)),
   ])
 }
 

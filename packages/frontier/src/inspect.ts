@@ -12,7 +12,7 @@ export async function readSize(db: Database, crawlId: number): Promise<number> {
 }
 
 /** What another pass of a finished crawl would ask for again. */
-export interface Revisits {
+export interface DueUrls {
   /** URLs with an answer. */
   readonly answered: number
   /** Those of them that are due. */
@@ -24,16 +24,16 @@ export interface Revisits {
 }
 
 // What failed or was excluded since its last answer is asked for in any case, and not counted here.
-const REVISITS = `
+const DUE = `
 with batch as (
-  select distinct on (id) id, revisit_at from frontier.catalog where crawl_id = $1 and id > $2 order by id, pass desc limit $3)
+  select distinct on (id) id, recrawl_at from frontier.catalog where crawl_id = $1 and id > $2 order by id, pass desc limit $3)
 select clock_timestamp() as now, max(b.id) as last, count(*) as looked, count(*) filter (where k.counts) as answered,
-       count(*) filter (where k.counts and b.revisit_at <= clock_timestamp()) as due, min(b.revisit_at) filter (where k.counts) as "firstAt"
+       count(*) filter (where k.counts and b.recrawl_at <= clock_timestamp()) as due, min(b.recrawl_at) filter (where k.counts) as "firstAt"
   from batch b cross join lateral (
     select not exists (select from frontier.failures f where f.crawl_id = $1 and f.id = b.id)
        and not exists (select from frontier.exclusions e where e.crawl_id = $1 and e.id = b.id) as counts) k`
 
-interface RevisitsRow {
+interface DueRow {
   readonly now: Date
   readonly last: number | null
   readonly looked: number
@@ -46,10 +46,10 @@ interface RevisitsRow {
  * Counts what is due. Yields what was found so far after each `batch` URLs, the last value is the answer: a walk of the catalog by id, no
  * snapshot of which outlives a batch. Cost: a call per batch.
  */
-export async function* readRevisits(db: Database, crawlId: number, batch: number): AsyncGenerator<Revisits, void, undefined> {
+export async function* readDue(db: Database, crawlId: number, batch: number): AsyncGenerator<DueUrls, void, undefined> {
   let sum = { answered: 0, due: 0, firstAt: null as Date | null }
   for (let from = 0; ; ) {
-    const [row] = await db.call<Record<string, unknown> & RevisitsRow>('frontier.read-revisits', REVISITS, [crawlId, from, batch])
+    const [row] = await db.call<Record<string, unknown> & DueRow>('frontier.read-due', DUE, [crawlId, from, batch])
     if (row === undefined) throw new TypeError('an aggregate returns a row')
     const { answered, due, firstAt, now, last, looked } = row
     const earlier = firstAt !== null && (sum.firstAt === null || firstAt < sum.firstAt) ? firstAt : sum.firstAt

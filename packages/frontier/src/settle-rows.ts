@@ -119,7 +119,7 @@ const troubleColumns = (trouble: Trouble | null) => ({
 })
 
 /** The end of a visit, also of one that asked for robots.txt. */
-export function endRow(entry: Extract<Settlement, { kind: 'end' | 'robots' }>) {
+export function endRow(entry: Exclude<Settlement, { kind: 'url' }>) {
   // robots.txt that is redirected or out of reach answers nothing yet: only its end does.
   const usable = entry.kind === 'end' || entry.result.kind === 'rules' || entry.result.kind === 'allow-all'
   return {

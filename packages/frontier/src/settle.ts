@@ -3,7 +3,7 @@ import type { Answer, PageFacts, UrlRef } from '@warren/protocol'
 import type { CanonicalUrl, HostKey } from '@warren/web'
 import type { Database } from './database.ts'
 import { CandidateColumns, endRow, robotsRow, UrlColumns } from './settle-rows.ts'
-import { storable, storableJson } from './text.ts'
+import { storableJson } from './text.ts'
 
 /** A URL that a page, a redirect or an operator offers; canonical, and already inside the crawl's scope and filters. */
 export interface Candidate {
@@ -100,8 +100,6 @@ export type Settlement =
         readonly pageLeaseMs: number
       })
   | (OfVisit & HostLesson & { readonly kind: 'robots'; readonly askingHostId: number; readonly result: RobotsResult })
-  /** A fetcher has taken the visit up; for people. */
-  | (OfVisit & { readonly kind: 'start'; readonly worker: string })
 
 export interface SettleResult {
   /** Candidates that were new. */
@@ -157,10 +155,7 @@ async function settlePart(db: Database, slot: number, batch: readonly Settlement
     const of = urls.add(entry)
     if (entry.fate.kind === 'done') await links.add(of, entry.crawlId, entry.fate.candidates)
   }
-  const starts = batch.filter((entry) => entry.kind === 'start')
-  if (starts.length > 0) await noteWorkers(db, starts)
-  if (starts.length === batch.length) return { admitted: 0, known: 0, refusedStale: 0 }
-  const ends = batch.filter((entry) => entry.kind === 'end' || entry.kind === 'robots').map(endRow)
+  const ends = batch.filter((entry) => entry.kind !== 'url').map(endRow)
   const robots = batch.filter((entry) => entry.kind === 'robots')
   for (const { result } of robots) if (result.kind === 'hop') links.key(result.hostKey)
   return run(db, 'settle', [
@@ -187,16 +182,6 @@ export async function release(db: Database, slot: number, visitId: string): Prom
   const end = { ...NO_LESSON, host_id: visit.host_id, visit: visitId, ending: 'released', next_in_ms: 0 }
   const values = [...new UrlColumns().toValues(), ...new CandidateColumns().toValues()]
   await run(db, 'settle', [slot, null, ...values, JSON.stringify([end]), null])
-}
-
-const NOTE_WORKERS = `
-update frontier.visits v set worker = s.worker
-  from (select * from unnest($1::int[], $2::uuid[], $3::text[]) s(host_id, id, worker) order by host_id) s
- where v.host_id = s.host_id and v.id = s.id`
-
-async function noteWorkers(db: Database, starts: readonly Extract<Settlement, { kind: 'start' }>[]): Promise<void> {
-  const columns = [starts.map((start) => start.hostId), starts.map((start) => start.visitId), starts.map(({ worker }) => storable(worker))]
-  await db.call('frontier.note-workers', NOTE_WORKERS, columns)
 }
 
 async function run(db: Database, verb: string, values: readonly unknown[]): Promise<SettleResult> {

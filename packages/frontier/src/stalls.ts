@@ -72,7 +72,7 @@ select clock_timestamp() as now,
                                  where v.crawl_id = $1 and v.until > clock_timestamp()) x) as visits,
        (select coalesce(sum(k.queued), 0) from frontier.crawls c join frontier.crawl_counts k on k.crawl_id = c.id
          where c.id = $1 and c.by_level and k.depth > c.level)::int as deeper,
-       (select k.revisit_at - k.revisit_ms * interval '1 ms' from frontier.catalog k where k.crawl_id = $1 order by k.tx desc, k.seq desc limit 1) as "answeredAt"`
+       (select k.recrawl_at - k.recrawl_ms * interval '1 ms' from frontier.catalog k where k.crawl_id = $1 order by k.tx desc, k.seq desc limit 1) as "answeredAt"`
 
 type DueHost = Omit<HostRow, 'queues'> & NonNullable<HostRow['queues']>[number] & { readonly asleep: boolean }
 interface Row {

@@ -2,7 +2,7 @@ import { type Explanation, type Frontier, openFrontier } from '@warren/frontier'
 import type { CrawlConfig } from '@warren/protocol'
 import type { CanonicalUrl, HostKey } from '@warren/web'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { candidate, claimPages, crawlAll, done, end, LEASE, of, onePage, robots, settled, startCrawl, urlsOf, World } from './support.ts'
+import { candidate, claimPages, crawlAll, done, end, LEASE, onePage, robots, settled, startCrawl, urlsOf, World } from './support.ts'
 
 let world: World
 beforeEach(async () => {
@@ -58,7 +58,7 @@ describe('where a URL is', () => {
       queue: null,
       lease: { visitId: visit.visitId, visit: { worker: null } },
     })
-    await frontier.settle([{ ...of(visit), kind: 'start', worker: 'fetcher-1' }])
+    await frontier.noteWorkers([{ hostId: visit.hostId, visitId: visit.visitId, worker: 'fetcher-1' }])
     expect(await explain(crawl.id, A)).toMatchObject({
       url: { lease: { visit: { worker: 'fetcher-1' } } },
       host: { visit: { id: visit.visitId, worker: 'fetcher-1', kind: 'pages', crawl: crawl.name } },
@@ -256,7 +256,7 @@ describe('what a queued URL waits for', () => {
     const visit = await onePage(frontier)
     const waiting = visit.crawlId === crawl.id ? { id: other.id, url: `${A}other` } : { id: crawl.id, url: A }
     expect(await waits(waiting.id, waiting.url)).toEqual([{ for: 'visit', inMs: null, detail: 'a visit of its host waits for a fetcher' }])
-    await frontier.settle([{ ...of(visit), kind: 'start', worker: 'fetcher-1' }])
+    await frontier.noteWorkers([{ hostId: visit.hostId, visitId: visit.visitId, worker: 'fetcher-1' }])
     const name = visit.crawlId === crawl.id ? crawl.name : other.name
     expect(await waits(waiting.id, waiting.url)).toEqual([
       { for: 'visit', inMs: null, detail: `fetcher-1 visits its host for crawl ${name}` },

@@ -3,7 +3,22 @@
 import type { ClaimedVisit, Trouble } from '@warren/frontier'
 import type { CanonicalUrl, HostKey } from '@warren/web'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { candidate, claimPages, done, end, LEASE, onePage, paths, robots, settled, startCrawl, urlsOf, World } from './support.ts'
+import {
+  candidate,
+  claimPages,
+  done,
+  end,
+  LEASE,
+  onePage,
+  PATIENT,
+  paths,
+  REFUSED,
+  robots,
+  settled,
+  startCrawl,
+  urlsOf,
+  World,
+} from './support.ts'
 
 let world: World
 beforeEach(async () => {
@@ -18,17 +33,7 @@ const B = 'http://b.test/'
 const hurry = () =>
   world.rows(`with q as (update frontier.queues set due_at = now() where due_at < 'infinity')
     update frontier.hosts set next_at = now(), robots_retry_at = case when robots_retry_at is not null then now() end where visit is null`)
-const refused: Trouble = {
-  kind: 'unreachable',
-  code: 'connect-refused',
-  baseMs: 10_000,
-  maxMs: 60_000,
-  jitter: 1,
-  floorMs: 0,
-  throttled: false,
-}
-const busy: Trouble = { ...refused, kind: 'refusing', code: '503' }
-const patient = { unreachable: { tries: 1_000, ms: 0 }, refusing: { tries: 1_000, ms: 0 } }
+const busy: Trouble = { ...REFUSED, kind: 'refusing', code: '503' }
 const keys = (visits: readonly ClaimedVisit[]) => visits.map(({ hostKey, work }) => `${work.kind} ${hostKey}`).sort()
 
 async function one(): Promise<ClaimedVisit> {
@@ -106,9 +111,9 @@ test('crawl-delay: holds between two visits too, but a visit that was not publis
 
 test('robots: unreachable means wait; a good copy holds for 30 days, meanwhile it is asked for again', async () => {
   const { frontier } = world
-  const crawl = await startCrawl(frontier, [A], { giveUp: patient })
+  const crawl = await startCrawl(frontier, [A], { giveUp: PATIENT })
   const asking = await one()
-  await frontier.settle([robots(asking, { kind: 'unreachable' }, { trouble: refused, answered: false })])
+  await frontier.settle([robots(asking, { kind: 'unreachable' }, { trouble: REFUSED, answered: false })])
   expect(await frontier.claim(LEASE)).toEqual([])
   const [waiting] = await frontier.waiting(crawl.id, 1)
   expect(waiting).toMatchObject({ reason: 'robots', detail: 'robots.txt is out of reach: connect-refused' })
@@ -118,13 +123,13 @@ test('robots: unreachable means wait; a good copy holds for 30 days, meanwhile i
   expect(again.work.kind).toBe('robots')
   await frontier.settle([robots(again)])
   await world.rows(`update frontier.hosts set robots_expires = now() - interval '1 s'`)
-  await frontier.settle([robots(await one(), { kind: 'unreachable' }, { trouble: refused, answered: false })])
+  await frontier.settle([robots(await one(), { kind: 'unreachable' }, { trouble: REFUSED, answered: false })])
   await hurry()
   const page = await one()
   expect(page).toMatchObject({ work: { kind: 'pages' }, robots: { access: 'allow-all' } })
   await frontier.release(page.visitId)
   await world.rows(`update frontier.hosts set robots_expires = now() - interval '1 s', robots_good_at = now() - interval '31 days'`)
-  await frontier.settle([robots(await one(), { kind: 'unreachable' }, { trouble: refused, answered: false })])
+  await frontier.settle([robots(await one(), { kind: 'unreachable' }, { trouble: REFUSED, answered: false })])
   expect(await frontier.claim(LEASE)).toEqual([])
 })
 
@@ -156,7 +161,7 @@ test('robots: a hop to a host that is given up, or out of reach, is trouble of t
   const hop = { kind: 'hop', url: `${B}r.txt` as CanonicalUrl, hostKey: 'http://b.test:80' as HostKey, hop: 1 } as const
   for (let round = 0; round < 2; round++) {
     await frontier.settle([robots(await one(), hop)])
-    await frontier.settle([robots(await one(), { kind: 'unreachable' }, { trouble: refused, answered: false })])
+    await frontier.settle([robots(await one(), { kind: 'unreachable' }, { trouble: REFUSED, answered: false })])
     await hurry()
   }
   await frontier.closeStep()
@@ -166,7 +171,7 @@ test('robots: a hop to a host that is given up, or out of reach, is trouble of t
 
 test('back-off: doubles with each trouble in a row, is capped, heeds Retry-After, and is forgotten after an answer', async () => {
   const { frontier } = world
-  const crawl = await startCrawl(frontier, [A], { giveUp: patient })
+  const crawl = await startCrawl(frontier, [A], { giveUp: PATIENT })
   const waits: number[] = []
   const trouble = async (over: Partial<Trouble>, answered = false) => {
     const visit = await onePage(frontier)
@@ -185,11 +190,11 @@ test('give-up: after that many tries AND that long, by the numbers of each crawl
   const { frontier } = world
   const seeds = Array.from({ length: 2_500 }, (_, index) => `${A}${index}`)
   const hasty = await startCrawl(frontier, seeds, { giveUp: { unreachable: { tries: 2, ms: 60_000 }, refusing: { tries: 50, ms: 0 } } })
-  const calm = await startCrawl(frontier, [`${A}calm`], { giveUp: patient })
+  const calm = await startCrawl(frontier, [`${A}calm`], { giveUp: PATIENT })
   const fail = async () => {
     const visit = await onePage(frontier, { hosts: 1, urls: 5 })
     const unfetched = urlsOf(visit).map(({ id }) => id)
-    await frontier.settle([end(visit, { trouble: refused, answered: false, unfetched })])
+    await frontier.settle([end(visit, { trouble: REFUSED, answered: false, unfetched })])
     await hurry()
   }
   for (let round = 0; round < 3; round++) await fail()
@@ -218,14 +223,14 @@ test('give-up: what is found later on a given-up host fails too; an answer in be
   const [url] = urlsOf(a)
   const [seed] = urlsOf(b)
   if (url === undefined || seed === undefined) throw new Error('both have a URL')
-  await frontier.settle([settled(a, url, { kind: 'release' }), end(a, { trouble: refused, answered: false })])
+  await frontier.settle([settled(a, url, { kind: 'release' }), end(a, { trouble: REFUSED, answered: false })])
   await hurry()
   const answered = await onePage(frontier)
-  await frontier.settle([settled(answered, answered.url, { kind: 'release' }), end(answered, { trouble: refused, answered: true })])
+  await frontier.settle([settled(answered, answered.url, { kind: 'release' }), end(answered, { trouble: REFUSED, answered: true })])
   await hurry()
   expect(await frontier.closeStep()).toBe(0)
   const last = await onePage(frontier)
-  await frontier.settle([settled(last, last.url, { kind: 'release' }), end(last, { trouble: refused, answered: false })])
+  await frontier.settle([settled(last, last.url, { kind: 'release' }), end(last, { trouble: REFUSED, answered: false })])
   expect(await frontier.closeStep()).toBe(1)
   await frontier.settle([settled(b, seed, done([candidate(`${A}late`, 1, seed.id)])), end(b)])
   await hurry()

@@ -10,7 +10,9 @@ import {
   FAST,
   LEASE,
   onePage,
+  PATIENT,
   paths,
+  REFUSED,
   robots,
   settled,
   startCrawl,
@@ -28,12 +30,13 @@ const A = 'http://a.test/'
 const KEY = 'http://a.test:80' as HostKey
 const GROUP = '192.0.2.7/32'
 const kinds = (visits: readonly ClaimedVisit[]) => visits.map(({ work }) => work.kind)
-/** Time passes for hosts, their queues and the calendars of address groups. */
+/** Time passes for hosts, their robots.txt and queues, and the calendars of address groups. */
 const later = (ms: number) =>
   world.rows(
     `with q as (update frontier.queues set due_at = due_at - $1 * interval '1 ms' where due_at < 'infinity'),
       a as (update frontier.addresses set next_at = next_at - $1 * interval '1 ms')
-    update frontier.hosts set next_at = next_at - $1 * interval '1 ms', throttled_at = throttled_at - $1 * interval '1 ms'`,
+    update frontier.hosts set next_at = next_at - $1 * interval '1 ms', throttled_at = throttled_at - $1 * interval '1 ms',
+      robots_expires = robots_expires - $1 * interval '1 ms'`,
     [ms],
   )
 
@@ -156,16 +159,6 @@ describe('hosts that share an address', () => {
 })
 
 describe('the breaker of a host', () => {
-  const refused: Trouble = {
-    kind: 'unreachable',
-    code: 'connect-refused',
-    baseMs: 10_000,
-    maxMs: 60_000,
-    jitter: 1,
-    floorMs: 0,
-    throttled: false,
-  }
-  const patient = { unreachable: { tries: 1_000, ms: 0 }, refusing: { tries: 1_000, ms: 0 } }
   const seeds = Array.from({ length: 20 }, (_, i) => `${A}${i}`)
   const fail = async (trouble: Trouble) => {
     const [visit] = await claimPages(world.frontier)
@@ -177,10 +170,10 @@ describe('the breaker of a host', () => {
 
   test('after three failures one request proves the host; an answer closes the breaker', async () => {
     const { frontier } = world
-    await startCrawl(frontier, seeds, { giveUp: patient })
+    await startCrawl(frontier, seeds, { giveUp: PATIENT })
     const sizes: number[] = []
     for (let i = 0; i < 4; i++) {
-      sizes.push(await fail(refused))
+      sizes.push(await fail(REFUSED))
       expect(await frontier.claim(LEASE)).toEqual([]) // open
       await later(100_000)
     }
@@ -193,8 +186,8 @@ describe('the breaker of a host', () => {
 
   test('429 doubles its wait although pages come in between; half an hour without one forgets it', async () => {
     const { frontier } = world
-    await startCrawl(frontier, seeds, { giveUp: patient })
-    const throttled: Trouble = { ...refused, kind: 'refusing', code: 'http-429', baseMs: 1_000, maxMs: 100_000, throttled: true }
+    await startCrawl(frontier, seeds, { giveUp: PATIENT })
+    const throttled: Trouble = { ...REFUSED, kind: 'refusing', code: 'http-429', baseMs: 1_000, maxMs: 100_000, throttled: true }
     const waits: number[] = []
     const round = async () => {
       const visit = await onePage(frontier)
@@ -275,18 +268,16 @@ describe("an operator's word", () => {
     const { frontier } = world
     const giveUp = { unreachable: { tries: 1, ms: 0 }, refusing: { tries: 1, ms: 0 } }
     const crawl = await startCrawl(frontier, [`${A}1`, `${A}2`, 'http://b.test/'], { giveUp })
-    const trouble: Trouble = {
-      kind: 'unreachable',
-      code: 'connect-refused',
-      baseMs: 60_000,
-      maxMs: 60_000,
-      jitter: 1,
-      floorMs: 0,
-      throttled: false,
-    }
     const visits = await claimPages(frontier)
     const visit = visits.find(({ hostKey }) => hostKey === KEY) as ClaimedVisit
-    await frontier.settle([end(visit, { ending: 'stopped', unfetched: urlsOf(visit).map(({ id }) => id), trouble, answered: false })])
+    await frontier.settle([
+      end(visit, {
+        ending: 'stopped',
+        unfetched: urlsOf(visit).map(({ id }) => id),
+        trouble: { ...REFUSED, baseMs: 60_000 },
+        answered: false,
+      }),
+    ])
     expect(await frontier.closeStep()).toBe(2)
     expect((await frontier.results(crawl.id)).failures).toEqual({ 'given-up: connect-refused': 2 })
     expect(await frontier.revive(KEY)).toBe(2)
@@ -427,17 +418,25 @@ test('start: who runs a visit is noted, and only of the visit that is open', asy
   const { frontier } = world
   await startCrawl(frontier, [A], FAST)
   const visit = await onePage(frontier)
-  const { crawlId, hostId, visitId } = visit
-  await frontier.settle([{ kind: 'start', crawlId, hostId, visitId, worker: 'one:1' }])
-  await frontier.settle([{ kind: 'start', crawlId, hostId, visitId: crypto.randomUUID(), worker: 'two:2' }])
+  const { hostId, visitId } = visit
+  await frontier.noteWorkers([{ hostId, visitId, worker: 'one:1' }])
+  await frontier.noteWorkers([{ hostId, visitId: crypto.randomUUID(), worker: 'two:2' }])
   expect(await world.rows('select worker from frontier.visits')).toEqual([{ worker: 'one:1' }])
 })
 
-test('robots: half a day of a site without robots.txt costs one request', async () => {
+test('robots: a day of a site without robots.txt costs one request', async () => {
   const { frontier } = world
   await startCrawl(frontier, [`${A}1`, `${A}2`])
-  const [first] = await frontier.claim(LEASE)
-  await frontier.settle([robots(first as ClaimedVisit, { kind: 'allow-all', ttlMs: 86_400_000 })])
+  const next = async () => {
+    const [visit] = await frontier.claim(LEASE)
+    if (visit === undefined) throw new Error('the host was due')
+    return visit
+  }
+  await frontier.settle([robots(await next(), { kind: 'allow-all', ttlMs: 86_400_000 })])
   await later(43_200_000)
-  expect(kinds(await frontier.claim(LEASE))).toEqual(['pages'])
+  const visit = await next()
+  expect(visit.work.kind).toBe('pages')
+  await frontier.release(visit.visitId)
+  await later(43_200_000)
+  expect((await next()).work.kind).toBe('robots')
 })

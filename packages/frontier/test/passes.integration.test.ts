@@ -14,7 +14,7 @@ const HOUR = 3_600_000
 const RECRAWL = { firstIntervalMs: 24 * HOUR, minIntervalMs: 10 * HOUR, maxIntervalMs: 40 * HOUR, schedule: null }
 
 /** Every answer is due, as time would make it. */
-const becomeDue = () => world.rows(`update frontier.catalog set revisit_at = now() - interval '1 s'`)
+const becomeDue = () => world.rows(`update frontier.catalog set recrawl_at = now() - interval '1 s'`)
 
 async function walkPass(): Promise<void> {
   while ((await world.rows('select from frontier.crawls where pass_cursor is not null')).length > 0) await world.frontier.advance()
@@ -27,7 +27,7 @@ async function settleAll(visits: readonly ClaimedVisit[], fate: (url: UrlRef) =>
 const intervals = async (crawlId: number) =>
   (
     await world.rows<{ pass: number; hours: number; changed: boolean | null; status: number }>(
-      `select pass, revisit_ms / 3600000.0 as hours, changed, status from frontier.catalog where crawl_id = $1 order by pass`,
+      `select pass, recrawl_ms / 3600000.0 as hours, changed, status from frontier.catalog where crawl_id = $1 order by pass`,
       [crawlId],
     )
   ).map(({ pass, hours, changed, status }) => ({ pass, hours: Number(hours), changed, status }))
@@ -108,7 +108,7 @@ describe('another pass', () => {
     await frontier.settle([end(visit)])
     await frontier.advance()
     await world.rows(
-      `update frontier.catalog c set revisit_at = now() - interval '1 s' from frontier.urls u where u.id = c.id and u.url like '%/due'`,
+      `update frontier.catalog c set recrawl_at = now() - interval '1 s' from frontier.urls u where u.id = c.id and u.url like '%/due'`,
     )
     await frontier.startPass(crawl.id, { all: false })
     await walkPass()

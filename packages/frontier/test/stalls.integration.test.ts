@@ -1,8 +1,8 @@
-import type { Stall, Stalls, Trouble } from '@warren/frontier'
+import type { Stall, Stalls } from '@warren/frontier'
 import type { CrawlConfig } from '@warren/protocol'
 import type { HostKey } from '@warren/web'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { candidate, crawlAll, done, end, LEASE, of, onePage, robots, settled, startCrawl, urlsOf, World } from './support.ts'
+import { candidate, crawlAll, done, end, LEASE, onePage, PATIENT, REFUSED, robots, settled, startCrawl, urlsOf, World } from './support.ts'
 
 let world: World
 beforeEach(async () => {
@@ -12,23 +12,14 @@ beforeEach(async () => {
 afterEach(() => world[Symbol.asyncDispose]())
 
 const A = 'http://a.test/'
-const patient = { unreachable: { tries: 99, ms: 0 }, refusing: { tries: 99, ms: 0 } }
-const refused: Trouble = {
-  kind: 'unreachable',
-  code: 'connect-refused',
-  baseMs: 60_000,
-  maxMs: 60_000,
-  jitter: 1,
-  floorMs: 0,
-  throttled: false,
-}
+const refused = { ...REFUSED, baseMs: 60_000 }
 /** A coordinator that claims, or says why it does not. */
 const beat = (holds: string | null = null) => world.frontier.heartbeat({ name: 'one', fetchers: 1, holds })
 /** Rules are there, and nothing stands in the way. */
 const ready = () => world.rows(`update frontier.hosts set robots_access = 'allow-all', robots_expires = 'infinity'`)
 const seeds = (hosts: number) => Array.from({ length: hosts }, (_, i) => `http://h${i}.test/`)
 const start = (urls: readonly string[], config: Partial<CrawlConfig> = {}) =>
-  startCrawl(world.frontier, urls, { giveUp: patient, ...config })
+  startCrawl(world.frontier, urls, { giveUp: PATIENT, ...config })
 const short = ({ stalled, reasons }: Stalls) => [
   stalled,
   ...reasons.map((reason: Stall) => `${reason.count} ${reason.of} ${reason.for}${reason.code === null ? '' : ` ${reason.code}`}`),
@@ -135,7 +126,7 @@ test('pages that wait for a parser: stalled when none comes through for long', a
   await frontier.settle([...urlsOf(first).map((url) => settled(first, url, done())), end(first), end(second)])
   await world.rows('update frontier.crawls set ran_ms = 60000')
   expect(await look(crawl.id)).toEqual([false, '1 urls parser'])
-  await world.rows(`update frontier.catalog set revisit_at = revisit_at - interval '1 min'`)
+  await world.rows(`update frontier.catalog set recrawl_at = recrawl_at - interval '1 min'`)
   expect(await look(crawl.id)).toEqual([true, '1 urls parser'])
 })
 
@@ -162,6 +153,6 @@ test('waiting: the hosts that are due next, and why not now', async () => {
   await ready()
   expect(await frontier.waiting(crawl.id, 5)).toEqual([{ hostKey: 'http://a.test:80', dueInMs: 0, reason: 'turn', detail: 'it is due' }])
   const visit = await onePage(frontier)
-  await frontier.settle([{ ...of(visit), kind: 'start', worker: 'fetcher-1' }])
+  await frontier.noteWorkers([{ hostId: visit.hostId, visitId: visit.visitId, worker: 'fetcher-1' }])
   expect(await frontier.waiting(crawl.id, 5)).toMatchObject([{ reason: 'visit', detail: 'fetcher-1 visits its host' }])
 })

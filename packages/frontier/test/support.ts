@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import type { Candidate, ClaimedVisit, ClaimOptions, Crawl, Fate, Frontier, Settlement } from '@warren/frontier'
+import type { Candidate, ClaimedVisit, ClaimOptions, Crawl, Fate, Frontier, Settlement, Trouble } from '@warren/frontier'
 import { migrate, openFrontier } from '@warren/frontier'
 import { type Answer, type CrawlConfig, defaultCrawlConfig, type UrlRef } from '@warren/protocol'
-import { type TestDatabase, testDatabase } from '@warren/testkit'
+import { type TestDatabase, testAnswer, testDatabase } from '@warren/testkit'
 import { canonicalize, fingerprint, hostKeyOf } from '@warren/web'
 import pg from 'pg'
 
@@ -105,26 +105,20 @@ export async function startCrawl(frontier: Frontier, seeds: readonly string[], c
   return crawl
 }
 
-export const ANSWER: Answer = {
-  kind: 'answer',
-  status: 200,
-  contentType: 'text/html',
-  location: null,
-  retryAfterMs: null,
-  robotsTags: [],
-  linkHeaders: [],
-  contentUsage: null,
-  etag: null,
-  lastModified: null,
-  maxAgeMs: null,
-  bodyBytes: 100,
-  wireBytes: 50,
-  digest: 'ab'.repeat(32),
-  truncated: null,
-  fetchedAt: '2026-11-23T10:00:00.123Z',
-  firstByteMs: 5,
-  totalMs: 9,
+export const ANSWER = testAnswer()
+
+/** Nobody listens; 10 s doubling to a minute. */
+export const REFUSED: Trouble = {
+  kind: 'unreachable',
+  code: 'connect-refused',
+  baseMs: 10_000,
+  maxMs: 60_000,
+  jitter: 1,
+  floorMs: 0,
+  throttled: false,
 }
+/** Never gives a host up. */
+export const PATIENT = { unreachable: { tries: 1_000, ms: 0 }, refusing: { tries: 1_000, ms: 0 } }
 
 export const done = (candidates: readonly Candidate[] = [], result: Partial<Answer> = {}): Fate => ({
   kind: 'done',

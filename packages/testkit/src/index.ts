@@ -1,3 +1,4 @@
+export { testAnswer } from './answer.ts'
 export { measureTurns } from './event-loop.ts'
 export { type MadeError, madeErrors, socketCodes } from './foreign-errors.ts'
 export { type OwnPostgres, ownPostgres } from './own-postgres.ts'

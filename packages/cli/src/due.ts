@@ -1,4 +1,4 @@
-import type { Frontier, Revisits } from '@warren/frontier'
+import type { DueUrls, Frontier } from '@warren/frontier'
 import { LiveLine } from './live-line.ts'
 import { showCount, showWhen } from './units.ts'
 
@@ -8,14 +8,14 @@ const COUNTED_AT_ONCE = 50_000
 const QUIET_MS = 2_000
 
 /** What another pass of a crawl would ask for: `ended` URLs failed or were excluded, and are tried in any case. */
-export type Due = Revisits & { readonly ended: number }
+export type Due = DueUrls & { readonly ended: number }
 
 /** Counts, and tells how far it is when that takes long. Cost: a walk of the crawl's catalog. */
-export async function revisitsOf(frontier: Frontier, crawlId: number): Promise<Due> {
-  let found: Revisits = { answered: 0, due: 0, firstAt: null, now: new Date() }
+export async function dueOf(frontier: Frontier, crawlId: number): Promise<Due> {
+  let found: DueUrls = { answered: 0, due: 0, firstAt: null, now: new Date() }
   const text = async () => `Counting what is due: ${showCount(found.due)} of ${showCount(found.answered)}`
   await using _line = new LiveLine({ stream: process.stderr, firstMs: QUIET_MS, text })
-  for await (const now of frontier.revisits(crawlId, COUNTED_AT_ONCE)) found = now
+  for await (const now of frontier.due(crawlId, COUNTED_AT_ONCE)) found = now
   const { failed, excluded } = await frontier.counts(crawlId)
   return { ...found, ended: failed + excluded }
 }
