@@ -1,5 +1,5 @@
 /**
- * `node bench/frontier/layouts.ts`: the present layout of the frontier's tables beside others, with the same three calls: admit 500 links
+ * `npm run bench -- layouts`: the present layout of the frontier's tables beside others, with the same three calls: admit 500 links
  * (450 known), claim 500 URLs of 50 hosts, settle them. One connection on a private Postgres that keeps its promises (fsync and
  * synchronous_commit on). Times are of the client; `cpu` is what the backend used, which neighbours on the machine hardly change.
  *

@@ -6,22 +6,17 @@
  *
  * Options: --urls, --coordinators, --setup (each may be repeated), --seconds of a phase, --dir, --out. Ten million URLs take 7 GB.
  */
-import { type ChildProcess, execFile, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { cpus, loadavg } from 'node:os'
-import { dirname } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
-import { migrate, openFrontier } from '@warren/frontier'
+import { readFile } from 'node:fs/promises'
+import { loadavg } from 'node:os'
+import { parseArgs } from 'node:util'
+import { openFrontier } from '@warren/frontier'
 import { removePostgres, startPostgres } from '@warren/postgres'
-import { Client } from 'pg'
 import type { Order, Phase, Report, Timed } from './coordinator.ts'
-import { fill } from './fill.ts'
+import { ask, end, load, quantile, SETUPS, save, startCoordinator } from './processes.ts'
 
-const COORDINATOR = new URL('coordinator.ts', import.meta.url)
 const { values } = parseArgs({
   options: {
-    urls: { type: 'string', multiple: true, default: ['100000', '1000000', '10000000'] },
+    urls: { type: 'string', multiple: true, default: ['100000', '1000000@10', '1000000', '10000000'] },
     coordinators: { type: 'string', multiple: true, default: ['1', '4'] },
     setup: { type: 'string', multiple: true, default: ['embedded', 'cluster'] },
     seconds: { type: 'string', default: '20' },
@@ -30,14 +25,12 @@ const { values } = parseArgs({
   },
 })
 
-/** `embedded`: nothing beside EMBEDDED_SETTINGS. */
-const SETUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = { embedded: {}, cluster: await clusterSettings() }
-/** For loading only. */
-const LOAD_SETTINGS = { shared_buffers: '1GB', max_wal_size: '8GB', maintenance_work_mem: '256MB' }
 const PHASES = ['admit', 'claim and settle', 'with links'] as const
 /** Of what is queued, a phase takes at most this share, so that a small crawl is not used up. */
 const SHARE = 0.2
 const URLS_PER_CLAIM = 500
+/** Unless it is said: URLS@HOSTS. */
+const URLS_PER_HOST = 100
 /** Below this size a crawl is loaded anew for each cell. */
 const SMALL = 1_000_000
 
@@ -63,10 +56,15 @@ interface Cell {
 }
 
 const cells: Cell[] = []
-for (const urls of values.urls.map(Number)) await measure(urls)
+for (const size of values.urls) {
+  const [urls = 0, hosts = urls / URLS_PER_HOST] = size.split('@').map(Number)
+  if (!Number.isInteger(urls) || !Number.isInteger(hosts)) throw new RangeError(`Cannot measure ${size} URLs: give a number, or URLs@HOSTS`)
+  await measure(urls, hosts)
+}
 console.table(
-  cells.map(({ urls, setup, coordinators, phase, admit, claim, settle, cpu }) => ({
+  cells.map(({ urls, hosts, setup, coordinators, phase, admit, claim, settle, cpu }) => ({
     urls,
+    hosts,
     setup,
     coordinators,
     phase,
@@ -82,12 +80,11 @@ console.table(
   })),
 )
 
-async function measure(urls: number): Promise<void> {
-  const hosts = Math.round(urls / 100)
-  let crawlId = await load(urls, hosts)
+async function measure(urls: number, hosts: number): Promise<void> {
+  let crawlId = await load(values.dir, urls, hosts)
   for (const setup of values.setup) {
     for (const coordinators of values.coordinators.map(Number)) {
-      if (urls < SMALL && cells.some((cell) => cell.urls === urls)) crawlId = await load(urls, hosts)
+      if (urls < SMALL && cells.some((cell) => cell.urls === urls)) crawlId = await load(values.dir, urls, hosts)
       await using server = await startPostgres({ dir: values.dir, settings: SETUPS[setup] ?? {} })
       const orders = Array.from({ length: coordinators }, (_, slot): Order => ({ databaseUrl: server.url, slot, crawlId, hosts }))
       const children = await Promise.all(orders.map(startCoordinator))
@@ -97,39 +94,19 @@ async function measure(urls: number): Promise<void> {
         const reports = await Promise.all(
           children.map((child, n) => {
             const fresh = 1_000_000 * (1 + cells.length * 8 + n)
-            return ask<Report>(child, { name, seconds: Number(values.seconds), calls: Math.min(calls, 1e9), fresh })
+            return ask(child, { name, seconds: Number(values.seconds), calls: Math.min(calls, 1e9), fresh })
           }),
         )
         const used = (await cpuMs(server.pid)) - cpu
         cells.push({ urls, hosts, setup, coordinators, phase: name, ...figuresOf(reports, used) })
         console.log(JSON.stringify(cells.at(-1)))
-        await save()
+        await save(values.out, { seconds: Number(values.seconds), cells })
       }
-      for (const child of children) {
-        child.send('end')
-        await once(child, 'exit')
-      }
+      await Promise.all(children.map(end))
       await check(server.url, crawlId, urls)
     }
   }
   await removePostgres(values.dir)
-}
-
-async function load(urls: number, hosts: number): Promise<number> {
-  await mkdir(values.dir, { recursive: true })
-  await removePostgres(values.dir)
-  await using server = await startPostgres({ dir: values.dir, settings: LOAD_SETTINGS })
-  await migrate(server.url)
-  await using frontier = await openFrontier({ databaseUrl: server.url })
-  const db = new Client({ connectionString: server.url })
-  await db.connect()
-  const startedAt = performance.now()
-  try {
-    return await fill(db, frontier, urls, hosts)
-  } finally {
-    await db.end()
-    console.log(`${urls} URLs: loaded in ${Math.round((performance.now() - startedAt) / 1_000)} s`)
-  }
 }
 
 /** The counters agree with the rows: the loader left what the functions would have, and the calls kept it. */
@@ -138,24 +115,6 @@ async function check(databaseUrl: string, crawlId: number, urls: number): Promis
   await using frontier = await openFrontier({ databaseUrl })
   const wrong = await frontier.verify(crawlId)
   if (wrong.length > 0) throw new Error(`the crawl's tables disagree: ${JSON.stringify(wrong)}`)
-}
-
-async function startCoordinator(order: Order): Promise<ChildProcess> {
-  const child = fork(COORDINATOR, [JSON.stringify(order)])
-  await answerOf(child)
-  return child
-}
-
-function ask<T>(child: ChildProcess, phase: Phase): Promise<T> {
-  child.send(phase)
-  return answerOf<T>(child)
-}
-
-async function answerOf<T>(child: ChildProcess): Promise<T> {
-  const ended = new AbortController()
-  child.once('exit', () => ended.abort(new Error('a coordinator ended')))
-  const [answer] = await once(child, 'message', { signal: ended.signal })
-  return answer as T
 }
 
 function figuresOf(reports: readonly Report[], cpu: number): Omit<Cell, 'urls' | 'hosts' | 'setup' | 'coordinators' | 'phase'> {
@@ -177,9 +136,8 @@ function figuresOf(reports: readonly Report[], cpu: number): Omit<Cell, 'urls' |
 
 function figures(all: readonly Timed[], seconds: number): Figures {
   const ms = all.flatMap((timed) => timed.ms).toSorted((a, b) => a - b)
-  const at = (q: number): number => Number((ms[Math.min(ms.length - 1, Math.floor(ms.length * q))] ?? 0).toFixed(1))
   const rows = all.reduce((sum, timed) => sum + timed.rows, 0)
-  return { calls: ms.length, rowsPerSecond: Math.round(rows / seconds), p50: at(0.5), p99: at(0.99) }
+  return { calls: ms.length, rowsPerSecond: Math.round(rows / seconds), p50: quantile(ms, 0.5), p99: quantile(ms, 0.99) }
 }
 
 /** Milliseconds on a core of Postgres and the processes it started that live now. */
@@ -187,23 +145,4 @@ async function cpuMs(pid: number): Promise<number> {
   const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ')
   const times = await Promise.all([`${pid}`, ...children].map((id) => readFile(`/proc/${id}/schedstat`, 'utf8').catch(() => '0')))
   return times.reduce((sum, text) => sum + Number(text.split(' ')[0]) / 1e6, 0)
-}
-
-/** What infra/postgres/postgresql.conf sets, but for where it listens and what it logs. */
-async function clusterSettings(): Promise<Record<string, string>> {
-  const text = await readFile(new URL('../../infra/postgres/postgresql.conf', import.meta.url), 'utf8')
-  const pairs = [...text.matchAll(/^(\w+) = '?([^'\n]*)'?$/gm)].map(([, name = '', value = '']): [string, string] => [name, value])
-  return Object.fromEntries(pairs.filter(([name]) => !/^(listen|log|password|tcp)_/.test(name)))
-}
-
-async function save(): Promise<void> {
-  const commit = (await promisify(execFile)('git', ['rev-parse', '--short', 'HEAD'])).stdout.trim()
-  await mkdir(dirname(values.out), { recursive: true })
-  const cpu = `${cpus().length} x ${cpus()[0]?.model}`
-  const text = JSON.stringify(
-    { commit, at: new Date().toISOString(), cpu, node: process.version, seconds: Number(values.seconds), cells },
-    null,
-    2,
-  )
-  await writeFile(values.out, `${text}\n`)
 }
