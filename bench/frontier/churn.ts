@@ -10,7 +10,7 @@ import { openFrontier } from '@warren/frontier'
 import { removePostgres, startPostgres } from '@warren/postgres'
 import { Client } from 'pg'
 import type { Order } from './coordinator.ts'
-import { ask, end, load, quantile, SETUPS, save, startCoordinator } from './processes.ts'
+import { ask, end, load, quantile, save, settingsOf, startCoordinator } from './processes.ts'
 
 const { values } = parseArgs({
   options: {
@@ -50,7 +50,7 @@ interface Sample {
 const samples: Sample[] = []
 const crawlId = await load(values.dir, urls, hosts)
 {
-  await using server = await startPostgres({ dir: values.dir, settings: SETUPS[values.setup] ?? {} })
+  await using server = await startPostgres({ dir: values.dir, settings: settingsOf(values.setup) })
   const db = new Client({ connectionString: server.url })
   await db.connect()
   const orders = Array.from({ length: coordinators }, (_, slot): Order => ({ databaseUrl: server.url, slot, crawlId, hosts }))

@@ -2,7 +2,7 @@
  * `npm run bench -- frontier`: rows a second and latency of admit, claim and settle at 0.1, 1 and 10 million known URLs, with one and with four
  * coordinators (processes of their own), on Postgres as an embedded crawl has it and as infra/postgres configures it. fsync and
  * synchronous_commit are on. Three phases a cell: links of pages are seeded; URLs are claimed and settled; the same with ten links a page, nine
- * of them known. `cpu` is what Postgres used for a call, all its processes: unlike the times, neighbours on the machine hardly change it.
+ * of them known. At the end of a size the crawl is deleted. `cpu` is what Postgres used for a call, all its processes: unlike the times, neighbours on the machine hardly change it.
  *
  * Options: --urls, --coordinators, --setup (each may be repeated), --seconds of a phase, --dir, --out. Ten million URLs take 7 GB.
  */
@@ -11,8 +11,9 @@ import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { openFrontier } from '@warren/frontier'
 import { removePostgres, startPostgres } from '@warren/postgres'
+import { Client } from 'pg'
 import type { Order, Phase, Report, Timed } from './coordinator.ts'
-import { ask, end, load, quantile, SETUPS, save, startCoordinator } from './processes.ts'
+import { ask, end, load, quantile, save, settingsOf, startCoordinator } from './processes.ts'
 
 const { values } = parseArgs({
   options: {
@@ -55,7 +56,19 @@ interface Cell {
   readonly load: number
 }
 
+/** Of the whole crawl, as an operator or the retention does it. */
+interface Deletion {
+  readonly urls: number
+  readonly hosts: number
+  readonly seconds: number
+  readonly walBytes: number
+  /** Bytes of the database. */
+  readonly before: number
+  readonly after: number
+}
+
 const cells: Cell[] = []
+const deletions: Deletion[] = []
 for (const size of values.urls) {
   const [urls = 0, hosts = urls / URLS_PER_HOST] = size.split('@').map(Number)
   if (!Number.isInteger(urls) || !Number.isInteger(hosts)) throw new RangeError(`Cannot measure ${size} URLs: give a number, or URLs@HOSTS`)
@@ -79,13 +92,14 @@ console.table(
     cpu,
   })),
 )
+console.table(deletions)
 
 async function measure(urls: number, hosts: number): Promise<void> {
   let crawlId = await load(values.dir, urls, hosts)
   for (const setup of values.setup) {
     for (const coordinators of values.coordinators.map(Number)) {
       if (urls < SMALL && cells.some((cell) => cell.urls === urls)) crawlId = await load(values.dir, urls, hosts)
-      await using server = await startPostgres({ dir: values.dir, settings: SETUPS[setup] ?? {} })
+      await using server = await startPostgres({ dir: values.dir, settings: settingsOf(setup) })
       const orders = Array.from({ length: coordinators }, (_, slot): Order => ({ databaseUrl: server.url, slot, crawlId, hosts }))
       const children = await Promise.all(orders.map(startCoordinator))
       for (const name of PHASES) {
@@ -100,13 +114,45 @@ async function measure(urls: number, hosts: number): Promise<void> {
         const used = (await cpuMs(server.pid)) - cpu
         cells.push({ urls, hosts, setup, coordinators, phase: name, ...figuresOf(reports, used) })
         console.log(JSON.stringify(cells.at(-1)))
-        await save(values.out, { seconds: Number(values.seconds), cells })
+        await saveAll()
       }
       await Promise.all(children.map(end))
       await check(server.url, crawlId, urls)
     }
   }
+  deletions.push({ urls, hosts, ...(await measureDeletion(crawlId)) })
+  console.log(`deletion ${JSON.stringify(deletions.at(-1))}`)
+  await saveAll()
   await removePostgres(values.dir)
+}
+
+function saveAll(): Promise<void> {
+  return save(values.out, { seconds: Number(values.seconds), cells, deletions })
+}
+
+/** Its end is written past the functions: to exclude nine million queued URLs one batch after the other is not what is asked here. */
+async function measureDeletion(crawlId: number): Promise<Omit<Deletion, 'urls' | 'hosts'>> {
+  await using server = await startPostgres({ dir: values.dir, settings: settingsOf('cluster') })
+  await using frontier = await openFrontier({ databaseUrl: server.url })
+  const db = new Client({ connectionString: server.url })
+  await db.connect()
+  const look = async () => {
+    const { rows } = await db.query<{ bytes: number; wal: number }>(
+      `select pg_database_size(current_database())::float8 as bytes, pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::float8 as wal`,
+    )
+    return rows[0] ?? { bytes: 0, wal: 0 }
+  }
+  try {
+    await db.query(`update frontier.crawls set state = 'cancelled', ended_at = now() where id = $1`, [crawlId])
+    const before = await look()
+    const startedAt = performance.now()
+    await frontier.deleteCrawl(crawlId)
+    const seconds = Number(((performance.now() - startedAt) / 1_000).toFixed(1))
+    const after = await look()
+    return { seconds, walBytes: after.wal - before.wal, before: before.bytes, after: after.bytes }
+  } finally {
+    await db.end()
+  }
 }
 
 /** The counters agree with the rows: the loader left what the functions would have, and the calls kept it. */

@@ -14,8 +14,17 @@ import { fill } from './fill.ts'
 const LOAD_SETTINGS = { shared_buffers: '1GB', max_wal_size: '8GB', maintenance_work_mem: '256MB' }
 const COORDINATOR = new URL('coordinator.ts', import.meta.url)
 
-/** By set-up, what is set beside EMBEDDED_SETTINGS. */
-export const SETUPS: Readonly<Record<string, Readonly<Record<string, string>>>> = { embedded: {}, cluster: await clusterSettings() }
+/** What is set beside EMBEDDED_SETTINGS. */
+const SETUPS: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map([
+  ['embedded', {}],
+  ['cluster', await clusterSettings()],
+])
+
+export function settingsOf(setup: string): Readonly<Record<string, string>> {
+  const settings = SETUPS.get(setup)
+  if (settings === undefined) throw new RangeError(`Cannot measure the set-up ${setup}: choose of ${[...SETUPS.keys()].join(', ')}`)
+  return settings
+}
 
 /** A private Postgres in `dir` with a crawl of that many URLs and hosts; it is stopped again. Returns the crawl's id. */
 export async function load(dir: string, urls: number, hosts: number): Promise<number> {
