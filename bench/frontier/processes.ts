@@ -62,9 +62,12 @@ export async function end(child: ChildProcess): Promise<void> {
 }
 
 async function answerOf<T>(child: ChildProcess): Promise<T> {
-  const ended = new AbortController()
-  child.once('exit', () => ended.abort(new Error('a coordinator ended')))
-  const [answer] = await once(child, 'message', { signal: ended.signal })
+  using ended = new DisposableStack()
+  const cut = new AbortController()
+  const onExit = () => cut.abort(new Error('a coordinator ended'))
+  child.once('exit', onExit)
+  ended.defer(() => child.off('exit', onExit))
+  const [answer] = await once(child, 'message', { signal: cut.signal })
   return answer as T
 }
 

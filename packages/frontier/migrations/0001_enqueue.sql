@@ -2,7 +2,10 @@
 --   crawls, claim lock (7001), leases, pending, host keys (inserts), urls, lowering lock (7002), hosts, visits, queues, addresses, counters;
 -- within each step the rows are locked by one sorted statement, or skipped when locked. A transaction is one call of one function.
 -- Host row: enqueue takes KEY SHARE, claim and visit ends NO KEY UPDATE, putting a host to sleep FOR UPDATE (excludes enqueue).
--- Plans are forced to walk indexes: a plan made on an empty table must stay good when it holds ten million rows. What reads, updates or
+-- Plans are forced to walk indexes: a plan made on an empty table must stay good when it holds ten million rows. So where a table that may
+-- shrink is joined with a batch, it says `key = any(the batch's keys)` or `key = any(array[entry])`, which leaves no plan that begins with the
+-- whole table; `exists (... offset 0)` is asked row by row; num_nulls() hides a condition that would let a partial index be walked from end to
+-- end; and times are compared with a variable, as the clock's function would be called for each row. What reads, updates or
 -- deletes in partitioned tables is a function of one crawl, planned for it anew: a plan for all crawls locks every partition there is.
 -- Inserts lock only the partition that they meet.
 set local search_path = frontier;
@@ -83,7 +86,7 @@ begin
     insert into queues (host_id, crawl_id, due_at, asleep)
     select g.host_id, g.crawl_id, case when g.ready then clock_timestamp() else coalesce(g.at, 'infinity') end, not g.ready
       from unnest(v_hosts, v_crawls, v_ready, v_at) g(host_id, crawl_id, ready, at)
-     where not exists (select from queues q where q.host_id = g.host_id and q.crawl_id = g.crawl_id)
+     where not exists (select from queues q where q.host_id = g.host_id and q.crawl_id = g.crawl_id offset 0)
      order by 1, 2
     on conflict do nothing;
   end if;
@@ -94,19 +97,19 @@ begin
              select host_id, crawl_id, true from queues where host_id = any(p_ended)
              union
              select host_id, crawl_id, true from unnest(v_counts)) k
-       join queues q on q.host_id = k.host_id and q.crawl_id = k.crawl_id
+       join queues q on q.host_id = any(array[k.host_id]) and q.crawl_id = any(array[k.crawl_id])
       where q.asleep or k.always
-      order by q.host_id, q.crawl_id for update of q;
+      order by k.host_id, k.crawl_id for update of q;
   end if;
   if v_hosts is not null then
     update queues q
        set due_at = case when g.ready then clock_timestamp() else least(q.due_at, g.at) end, asleep = not g.ready
       from unnest(v_hosts, v_crawls, v_ready, v_at) g(host_id, crawl_id, ready, at)
-     where q.host_id = g.host_id and q.crawl_id = g.crawl_id and q.asleep and (g.ready or g.at < q.due_at);
+     where q.host_id = any(array[g.host_id]) and q.crawl_id = any(array[g.crawl_id]) and q.asleep and (g.ready or g.at < q.due_at);
   end if;
   if v_counts is not null then
     update queues q set leased = q.leased + k.leased, done = q.done + k.done, bytes = q.bytes + k.bytes, busy_ms = q.busy_ms + k.busy_ms
-      from unnest(v_counts) k where q.host_id = k.host_id and q.crawl_id = k.crawl_id;
+      from unnest(v_counts) k where q.host_id = any(array[k.host_id]) and q.crawl_id = any(array[k.crawl_id]);
   end if;
 end $$;
 --> statement-breakpoint
@@ -129,11 +132,11 @@ begin
   update queues q set due_at = e.at, asleep = e.at > v_now
     from (select k.host_id,
                  case when exists (select from pending p where p.crawl_id = p_crawl and p.host_id = k.host_id and p.retry_at is null
-                                      and p.rank <= v_max_rank)
-                        or exists (select from robots_hops r where r.host_id = k.host_id and r.crawl_id = p_crawl and r.visit is null)
+                                      and p.rank <= v_max_rank offset 0)
+                        or exists (select from robots_hops r where r.host_id = k.host_id and r.crawl_id = p_crawl and r.visit is null offset 0)
                       then v_now
                       else coalesce((select p.retry_at from pending p where p.crawl_id = p_crawl and p.host_id = k.host_id
                                         and p.retry_at is not null order by p.retry_at limit 1), 'infinity') end as at
             from unnest(v_held) k(host_id)) e
-   where q.host_id = e.host_id and q.crawl_id = p_crawl;
+   where q.host_id = e.host_id and q.host_id = any(v_held) and q.crawl_id = p_crawl;
 end $$;

@@ -13,11 +13,13 @@ create function idle_hosts(p_crawl int, p_hosts int[], p_max_rank int) returns i
 language plpgsql volatile
 set plan_cache_mode = force_custom_plan
 as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   return array(
     select h.id from unnest(p_hosts) h(id)
-     where not exists (select from pending x where x.crawl_id = p_crawl and x.host_id = h.id and x.retry_at is null and x.rank <= p_max_rank)
-       and not exists (select from pending x where x.crawl_id = p_crawl and x.host_id = h.id and x.retry_at <= clock_timestamp()));
+     where not exists (select from pending x where x.crawl_id = p_crawl and x.host_id = h.id and x.retry_at is null and x.rank <= p_max_rank offset 0)
+       and not exists (select from pending x where x.crawl_id = p_crawl and x.host_id = h.id and x.retry_at <= v_now offset 0));
 end $$;
 --> statement-breakpoint
 -- What the visits of a crawl may take: first retries that are due, then by rank and discovery. Locks: pending SKIP LOCKED.
@@ -25,13 +27,15 @@ create function find_ready(p_crawl int, p_visits uuid[], p_hosts int[], p_sizes 
 language plpgsql volatile
 set plan_cache_mode = force_custom_plan
 as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
   return (
     select array_agg(row(p.visit, x.pos, x.suspect, p_crawl, x.id)::ready)
       from unnest(p_visits, p_hosts, p_sizes) p(visit, host_id, size) cross join lateral (
         select u.id, u.suspect, row_number() over (order by u.list, u.at, u.rank, u.id) as pos
           from (select * from (select id, crashes > 0 as suspect, 1 as list, retry_at as at, rank from pending
-                                where crawl_id = p_crawl and host_id = p.host_id and retry_at <= clock_timestamp()
+                                where crawl_id = p_crawl and host_id = p.host_id and retry_at <= v_now
                                 order by retry_at limit p.size for update skip locked) a
                 union all
                 select * from (select id, false, 2, null::timestamptz, rank from pending
@@ -46,7 +50,7 @@ set plan_cache_mode = force_custom_plan
 as $$
 begin
   with gone as (
-    delete from pending p using unnest(p_ids, p_visits) f(id, visit) where p.crawl_id = p_crawl and p.id = f.id returning p.*, f.visit),
+    delete from pending p where p.crawl_id = p_crawl and p.id = any(p_ids) returning p.*, p_visits[array_position(p_ids, p.id)] as visit),
   put as (
     insert into leases (id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, visit, until)
     select g.id, g.crawl_id, g.host_id, g.pass, g.depth, g.chain, g.priority, g.parent, g.attempt, g.crashes, g.visit, p_until from gone g)
@@ -127,11 +131,11 @@ begin
                 when a.asking_host_id is not null then 'wait'
                 else 'robots' end as fate
       from unnest(v_picked) p join hosts h on h.id = p.host_id join crawls c on c.id = p.crawl_id
-      join queues q on q.host_id = p.host_id and q.crawl_id = p.crawl_id
+      join queues q on q.host_id = any(array[p.host_id]) and q.crawl_id = any(array[p.crawl_id])
       cross join lateral (select greatest(coalesce(h.pace_delay_ms, c.delay_ms), h.crawl_delay_ms, 0) as delay_ms,
                                  greatest(coalesce(h.mean_exchange_ms, 200), 1) as mean_ms) s
       left join lateral (select * from robots_hops x where x.host_id = h.id and x.crawl_id = p.crawl_id and x.visit is null limit 1) r on true
-      left join robots_hops a on a.asking_host_id = h.id and a.expires_at > v_now
+      left join robots_hops a on a.asking_host_id = any(array[h.id]) and a.expires_at > v_now
      where h.id = any(v_locked)),
   addressed as (
     select s.*, a.next_at as group_at,
@@ -197,9 +201,9 @@ begin
     on conflict (host_id) do update set id = excluded.id, crawl_id = excluded.crawl_id, delay_ms = excluded.delay_ms,
       address_id = excluded.address_id, until = excluded.until, kind = excluded.kind, began_at = excluded.began_at, recalled = false,
       worker = null;
-    delete from robots_hops r using unnest(v_picked) p where p.fate = 'robots' and r.asking_host_id = p.host_id;
+    delete from robots_hops r using unnest(v_picked) p where p.fate = 'robots' and r.asking_host_id = any(array[p.host_id]);
     update robots_hops r set visit = p.visit, expires_at = v_until from unnest(v_picked) p
-     where p.fate = 'hop' and r.asking_host_id = p.asking_host_id;
+     where p.fate = 'hop' and r.asking_host_id = any(array[p.asking_host_id]);
   end if;
 
   -- 5. No row that was met and could not be used stays at the head of queues_due.
@@ -210,10 +214,10 @@ begin
          closed = case when p.fate = 'close' then p.detail end,
          leased = q.leased + case when c.by_host then coalesce(cardinality(array_positions(v_of, p.visit)), 0) else 0 end
     from unnest(v_picked) p join hosts h on h.id = p.host_id join crawls c on c.id = p.crawl_id
-   where q.host_id = p.host_id and q.crawl_id = p.crawl_id;
+   where q.host_id = any(array[p.host_id]) and q.crawl_id = any(array[p.crawl_id]);
   update queues q set due_at = h.next_at
     from unnest(v_picked) p join hosts h on h.id = p.host_id
-   where p.visit = any(v_taken) and q.host_id = p.host_id and q.crawl_id <> p.crawl_id and not q.asleep and q.closed is null;
+   where p.visit = any(v_taken) and q.host_id = any(array[p.host_id]) and q.crawl_id <> p.crawl_id and not q.asleep and num_nulls(q.closed) = 1;
 
   -- 6. Sleep where nothing was found (also where only the room was missing: the look finds the URL and leaves the queue due).
   for v_crawl, v_hosts in

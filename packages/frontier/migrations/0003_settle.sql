@@ -10,7 +10,7 @@ set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
-  v_new candidate[]; v_known work[]; v_ids bigint[]; v_inserted int; v_pass int; v_by_level boolean;
+  v_new candidate[]; v_known work[]; v_queued work[]; v_ids bigint[]; v_inserted int; v_pass int; v_by_level boolean;
 begin
   select pass, by_level into v_pass, v_by_level from crawls where id = p_crawl;
   select array_agg(x::candidate order by x.fp) filter (where u.id is null),
@@ -36,19 +36,22 @@ begin
     end if;
   end if;
 
-  v_ids := array(select x.id from unnest(v_known) x join pending p on p.crawl_id = p_crawl and p.id = x.id
-                  where (x.depth, x.chain) < (p.depth, p.chain) or x.priority > p.priority order by x.id);
+  v_ids := array(select id from unnest(v_known));
+  v_ids := array(select p.id from pending p join unnest(v_known) x on x.id = p.id
+                  where p.crawl_id = p_crawl and p.id = any(v_ids) and ((x.depth, x.chain) < (p.depth, p.chain) or x.priority > p.priority));
   if cardinality(v_ids) > 0 then
     perform pg_advisory_xact_lock(7002, p_crawl);
-    v_ids := array(select id from pending where crawl_id = p_crawl and id = any(v_ids) order by id for update skip locked);
+    select array_agg(row(id, p_crawl, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at)::work), coalesce(array_agg(id), '{}')
+      into v_queued, v_ids
+      from (select * from pending where crawl_id = p_crawl and id = any(v_ids) order by id for update skip locked) p;
     with low as (
       update pending p set
           depth = case when s.shorter then x.depth else p.depth end, chain = case when s.shorter then x.chain else p.chain end,
           parent = case when s.shorter then x.parent else p.parent end, priority = greatest(x.priority, p.priority),
           rank = rank_of(v_by_level, least(x.depth, p.depth), greatest(x.priority, p.priority))
-        from unnest(v_known) x join pending old on old.crawl_id = p_crawl and old.id = x.id
+        from unnest(v_known) x join unnest(v_queued) old on old.id = x.id
         cross join lateral (select (x.depth, x.chain) < (old.depth, old.chain) as shorter) s
-       where p.crawl_id = p_crawl and p.id = x.id and x.id = any(v_ids) and (s.shorter or x.priority > old.priority)
+       where p.crawl_id = p_crawl and p.id = any(v_ids) and p.id = x.id and (s.shorter or x.priority > old.priority)
       returning p.*, old.depth as was)
     select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at)::work),
            array_agg(row(crawl_id, was, p_slot, -1, -1, 0, 0, 0, 0, 0)::crawl_counts)
@@ -71,10 +74,9 @@ language plpgsql volatile
 set plan_cache_mode = force_custom_plan
 as $$
 begin
-  with pick as (
-    select distinct on (o.id) o.* from unnest(p_ids, p_passes, p_of) o(id, pass, n) order by o.id, o.n),
-  gone as (
-    delete from pending p using pick where p.crawl_id = p_crawl and p.id = pick.id and p.pass = pick.pass returning p.*, pick.n)
+  with gone as (
+    delete from pending p where p.crawl_id = p_crawl and p.id = any(p_ids) and p.pass = p_passes[array_position(p_ids, p.id)]
+    returning p.*, p_of[array_position(p_ids, p.id)] as n)
   select array_agg(row(g.id, g.crawl_id, g.host_id, g.pass, g.depth, g.chain, g.priority, g.parent, g.attempt, g.crashes, g.retry_at)::work order by g.n),
          array_agg(g.n order by g.n)
     into rows, places from gone g;
@@ -204,19 +206,20 @@ begin
 
   -- 1. Leases: of the settled URLs and of the visits that end.
   if cardinality(p_ids) > 0 or v_end_visits is not null then
-    perform 1 from leases where id = any(p_ids) or visit = any(v_end_visits) order by id for update;
+    perform 1 from leases where id = any(p_ids || array(select l.id from leases l where l.visit = any(v_end_visits))) order by id for update;
   end if;
 
   if cardinality(p_ids) > 0 then
     -- 2. The gate: a URL leaves its lease once. A success counts whoever brings it, everything else only from the current lease, and
     -- nothing of another pass.
     with pick as (
-      select distinct on (l.id) l.id, o.n
-        from unnest(p_ids, p_visits, p_passes, p_fates) with ordinality o(id, visit, pass, fate, n) join leases l on l.id = o.id and l.pass = o.pass
+      select distinct on (o.id) o.id, o.n
+        from unnest(p_ids, p_visits, p_passes, p_fates) with ordinality o(id, visit, pass, fate, n)
+        join leases l on l.id = any(array[o.id]) and l.pass = o.pass
        where o.fate = 'done' or l.visit = o.visit
-       order by l.id, (o.fate = 'done') desc, o.n),
+       order by o.id, (o.fate = 'done') desc, o.n),
     gone as (
-      delete from leases l using pick where l.id = pick.id returning l.*, pick.n)
+      delete from leases l using pick where l.id = any(array[pick.id]) returning l.*, pick.n)
     select coalesce(array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes,
                                   case when crashes > 0 then clock_timestamp() end)::work order by n), '{}'),
            coalesce(array_agg(n order by n), '{}')
@@ -244,7 +247,7 @@ begin
         end if;
       end if;
       for l in
-        select crawl_id, array_agg(id) as ids, array_agg(pass) as passes, array_agg(n::int) as places
+        select crawl_id, array_agg(id order by n) as ids, array_agg(pass order by n) as passes, array_agg(n::int order by n) as places
           from unnest(p_ids, p_crawls, p_passes, p_fates) with ordinality o(id, crawl_id, pass, fate, n)
          where fate = 'done' and id = any(v_late_ids) group by crawl_id
       loop
@@ -364,17 +367,17 @@ begin
   if v_ended is not null then
     with gone as (
       delete from leases l using unnest(v_ends) e
-       where l.visit = e.visit and (e.ending in ('abandoned', 'released') or l.id = any(e.unfetched))
+       where l.visit = any(array[e.visit]) and (e.ending in ('abandoned', 'released') or l.id = any(e.unfetched))
       returning l.*, l.crashes + (e.ending = 'abandoned')::int as crashed)
     select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashed, case when crashed > 0 then v_now end)::work)
       into v_rows from gone;
     v_counts := v_counts || host_deltas(v_rows, -1, 0) || (
       select array_agg(row(v.host_id, v.crawl_id, 0, 0, 0, extract(epoch from v_now - v.began_at) * 1000)::host_count)
-        from unnest(v_ends) e join visits v on v.host_id = e.host_id and v.id = e.visit where e.ending <> 'released');
+        from unnest(v_ends) e join visits v on v.host_id = any(array[e.host_id]) and v.id = any(array[e.visit]) where e.ending <> 'released');
     select kept, v_changes || changes into v_rows, v_changes from fail_crashed(p_slot, v_rows);
     v_requeue := v_requeue || v_rows;
-    update leases l set until = v_now + e.page_lease_ms * interval '1 ms' from unnest(v_ends) e where l.visit = e.visit;
-    delete from visits v using unnest(v_ends) e where v.host_id = e.host_id and v.id = e.visit;
+    update leases l set until = v_now + e.page_lease_ms * interval '1 ms' from unnest(v_ends) e where l.visit = any(array[e.visit]);
+    delete from visits v using unnest(v_ends) e where v.host_id = any(array[e.host_id]) and v.id = any(array[e.visit]);
     update robots_hops r set visit = null, expires_at = v_now + interval '1 hour' from unnest(v_ends) e
      where e.ending = 'released' and r.visit = e.visit;
 
@@ -402,7 +405,7 @@ begin
                coalesce(r.base_ms, 300000), coalesce(r.max_ms, 3600000), coalesce(r.jitter, 1), coalesce(r.floor_ms, 0))::robots_result)
         into v_answering
         from (select r.*, r.kind = 'hop' and exists (
-                select from hosts t left join queues q on q.host_id = t.id and q.crawl_id = r.crawl_id
+                select from hosts t left join queues q on q.host_id = any(array[t.id]) and q.crawl_id = any(array[r.crawl_id])
                  where t.key = r.hop_key and (q.closed is not null or t.blocked is not null)) as dead
                 from unnest(v_robots) r where r.visit = any(v_end_visits)) r;
       insert into robots_texts (digest, body)
@@ -421,7 +424,7 @@ begin
           crawl_delay_ms = case r.kind when 'rules' then r.crawl_delay_ms when 'unreachable' then h.crawl_delay_ms end,
           next_at = greatest(h.next_at, v_now + r.crawl_delay_ms * interval '1 ms') -- it counts from this very answer
         from unnest(v_answering) r where h.id = r.asking_host_id and r.kind <> 'hop';
-      delete from robots_hops x using unnest(v_answering) r where x.asking_host_id = r.asking_host_id and r.kind <> 'hop';
+      delete from robots_hops x using unnest(v_answering) r where x.asking_host_id = any(array[r.asking_host_id]) and r.kind <> 'hop';
       insert into robots_hops (asking_host_id, host_id, crawl_id, hop, url, visit, expires_at)
       select distinct on (r.asking_host_id) r.asking_host_id, t.id, r.crawl_id, r.hop, r.hop_url, null, v_now + interval '1 hour'
         from unnest(v_answering) r join hosts t on t.key = r.hop_key where r.kind = 'hop' order by r.asking_host_id
@@ -451,11 +454,11 @@ begin
                   v_counts);
   if v_ended is not null then
     update queues q set due_at = greatest(h.next_at, h.robots_retry_at)
-      from hosts h where h.id = q.host_id and q.host_id = any(v_ended || v_asking) and not q.asleep and q.closed is null;
+      from hosts h where h.id = q.host_id and q.host_id = any(v_ended || v_asking) and not q.asleep and num_nulls(q.closed) = 1;
     -- 10. Give-up, by each crawl's own numbers: tries and time. close_step() fails what is queued.
     update queues q set closed = 'given-up: ' || h.trouble_code, due_at = v_now, asleep = false
       from hosts h, crawls c
-     where q.host_id = any(v_troubled) and h.id = q.host_id and c.id = q.crawl_id and q.closed is null and c.state = 'running'
+     where q.host_id = any(v_troubled) and h.id = q.host_id and c.id = q.crawl_id and num_nulls(q.closed) = 1 and c.state = 'running'
        and case h.trouble_kind
              when 'unreachable' then h.unreachable_count >= (c.config #>> '{giveUp,unreachable,tries}')::int
                                  and v_now >= greatest(h.unreachable_since, q.joined_at) + (c.config #>> '{giveUp,unreachable,ms}')::bigint * interval '1 ms'

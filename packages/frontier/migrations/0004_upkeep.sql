@@ -9,9 +9,10 @@ set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
+  v_now timestamptz := clock_timestamp();
   v_ids bigint[]; v_rows work[]; v_kept work[]; v_changes crawl_counts[]; v_hosts int[]; v_expired int;
 begin
-  v_ids := array(select id from leases where until < clock_timestamp() order by until limit p_limit for update skip locked);
+  v_ids := array(select id from leases where until < v_now order by until limit p_limit for update skip locked);
   if cardinality(v_ids) > 0 then
     with gone as (
       delete from leases where id = any(v_ids) returning *)
@@ -22,11 +23,11 @@ begin
     perform enqueue(v_kept, null, null, null, host_deltas(v_rows, -1, 0));
     perform count_up(v_changes);
   end if;
-  v_hosts := array(select id from hosts where id = any(array(select host_id from visits where until < clock_timestamp() limit p_limit))
+  v_hosts := array(select id from hosts where id = any(array(select host_id from visits where until < v_now limit p_limit))
                     order by id for no key update skip locked);
   if cardinality(v_hosts) > 0 then
-    update hosts set visit = null where id = any(v_hosts) and lease_until < clock_timestamp();
-    delete from visits where host_id = any(v_hosts) and until < clock_timestamp();
+    update hosts set visit = null where id = any(v_hosts) and lease_until < v_now;
+    delete from visits where host_id = any(v_hosts) and until < v_now;
   end if;
   return coalesce(v_expired, 0);
 end $$;
@@ -63,18 +64,17 @@ language plpgsql volatile
 set plan_cache_mode = force_custom_plan
 as $$
 declare
-  v_rows work[];
+  v_ids bigint[]; v_rows work[];
 begin
-  with batch as (
+  v_ids := array(
     select p.id from unnest(p_hosts) h(id) cross join lateral (
       select * from (select id from pending where crawl_id = p_crawl and host_id = h.id and retry_at is not null
                       limit p_limit for update skip locked) a
       union all
       select * from (select id from pending where crawl_id = p_crawl and host_id = h.id and retry_at is null
                       limit p_limit for update skip locked) b) p
-     limit p_limit),
-  gone as (
-    delete from pending p using batch s where p.crawl_id = p_crawl and p.id = s.id returning p.*)
+     limit p_limit);
+  with gone as (delete from pending where crawl_id = p_crawl and id = any(v_ids) returning *)
   select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at)::work order by id) into v_rows from gone;
   return v_rows;
 end $$;
@@ -88,39 +88,40 @@ set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
-  v_crawl int; v_hosts int[]; v_rows work[]; v_ended work[]; v_changes crawl_counts[];
+  v_now timestamptz := clock_timestamp();
+  v_crawl int; v_hosts int[]; v_why text[]; v_rows work[]; v_ended work[]; v_changes crawl_counts[];
 begin
   select q.crawl_id into v_crawl
     from crawls c cross join lateral (
-      select crawl_id from queues where crawl_id = c.id and closed is not null and due_at <= clock_timestamp() order by due_at limit 1) q
+      select crawl_id from queues where crawl_id = c.id and closed is not null and due_at <= v_now order by due_at limit 1) q
    where c.state in ('running', 'paused') limit 1;
   if not found then return 0; end if;
-  v_hosts := array(select host_id from queues where crawl_id = v_crawl and closed is not null and due_at <= clock_timestamp()
+  v_hosts := array(select host_id from queues where crawl_id = v_crawl and closed is not null and due_at <= v_now
                     order by due_at limit 50);
   v_hosts := array(select id from hosts where id = any(v_hosts) order by id for update skip locked);
-  v_hosts := array(select host_id from queues where host_id = any(v_hosts) and crawl_id = v_crawl and closed is not null
-                    order by host_id for update);
+  select array_agg(host_id), array_agg(closed) into v_hosts, v_why
+    from (select host_id, closed from queues where host_id = any(v_hosts) and crawl_id = v_crawl and num_nonnulls(closed) = 1
+           order by host_id for update) q;
   v_rows := take_queued(v_crawl, v_hosts, p_limit);
   with put as (
     insert into failures (id, crawl_id, host_id, pass, parent, depth, attempt, code, detail, at)
-    select r.id, r.crawl_id, r.host_id, r.pass, r.parent, r.depth, r.attempt, q.closed, 'its host gave no usable answer', clock_timestamp()
-      from unnest(v_rows) r join queues q on q.host_id = r.host_id and q.crawl_id = r.crawl_id and q.closed like 'given-up: %' order by r.id
+    select r.id, r.crawl_id, r.host_id, r.pass, r.parent, r.depth, r.attempt, q.why, 'its host gave no usable answer', clock_timestamp()
+      from unnest(v_rows) r cross join lateral (select v_why[array_position(v_hosts, r.host_id)] as why) q where q.why like 'given-up: %' order by r.id
     returning id, crawl_id, host_id, depth)
   select array_agg(row(id, crawl_id, host_id, 0, depth, 0, 0, null, 0, 0, null)::work) into v_ended from put;
   v_changes := deltas(p_slot, v_ended, 0, -1, 0, 0, 1, 0);
   with put as (
     insert into exclusions (id, crawl_id, host_id, pass, parent, depth, rule, detail, at)
-    select r.id, r.crawl_id, r.host_id, r.pass, r.parent, r.depth, split_part(q.closed, ': ', 1),
-           substr(q.closed, strpos(q.closed, ': ') + 2), clock_timestamp()
-      from unnest(v_rows) r join queues q on q.host_id = r.host_id and q.crawl_id = r.crawl_id and q.closed not like 'given-up: %' order by r.id
+    select r.id, r.crawl_id, r.host_id, r.pass, r.parent, r.depth, split_part(q.why, ': ', 1), substr(q.why, strpos(q.why, ': ') + 2), clock_timestamp()
+      from unnest(v_rows) r cross join lateral (select v_why[array_position(v_hosts, r.host_id)] as why) q where q.why not like 'given-up: %' order by r.id
     returning id, crawl_id, host_id, depth)
   select array_agg(row(id, crawl_id, host_id, 0, depth, 0, 0, null, 0, 0, null)::work) into v_ended from put;
   v_changes := v_changes || deltas(p_slot, v_ended, 0, -1, 0, 0, 0, 1);
   update queues q set due_at = case when e.more then clock_timestamp() else 'infinity' end, asleep = not e.more
-    from (select h.id, exists (select from pending p where p.host_id = h.id and p.crawl_id = v_crawl and p.retry_at is null)
-                    or exists (select from pending p where p.host_id = h.id and p.crawl_id = v_crawl and p.retry_at is not null) as more
+    from (select h.id, exists (select from pending p where p.host_id = h.id and p.crawl_id = v_crawl and p.retry_at is null offset 0)
+                    or exists (select from pending p where p.host_id = h.id and p.crawl_id = v_crawl and p.retry_at is not null offset 0) as more
             from unnest(v_hosts) h(id)) e
-   where q.host_id = e.id and q.crawl_id = v_crawl;
+   where q.host_id = e.id and q.host_id = any(v_hosts) and q.crawl_id = v_crawl;
   if v_changes is not null then perform count_up(v_changes); end if;
   return coalesce(cardinality(v_rows), 0);
 end $$;
@@ -234,8 +235,8 @@ begin
     -- An empty queue goes; an enqueue that comes later makes it again. The look is a new statement under the lock that excludes enqueue.
     perform 1 from queues where host_id = any(v_hosts) and crawl_id = p_crawl order by host_id for update;
     delete from queues q where host_id = any(v_hosts) and crawl_id = p_crawl
-       and not exists (select from pending p where p.host_id = q.host_id and p.crawl_id = q.crawl_id and p.retry_at is null)
-       and not exists (select from pending p where p.host_id = q.host_id and p.crawl_id = q.crawl_id and p.retry_at is not null);
+       and not exists (select from pending p where p.host_id = q.host_id and p.crawl_id = p_crawl and p.retry_at is null offset 0)
+       and not exists (select from pending p where p.host_id = q.host_id and p.crawl_id = p_crawl and p.retry_at is not null offset 0);
     busy := v_rows is not null;
   end if;
 

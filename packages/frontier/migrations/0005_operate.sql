@@ -168,7 +168,7 @@ begin
   update hosts set blocked = p_reason where id = v_host;
   perform 1 from queues where host_id = v_host order by crawl_id for update;
   update queues set closed = 'operator: ' || p_reason, due_at = clock_timestamp(), asleep = false
-   where host_id = v_host and case when p_reason is null then closed like 'operator: %' else closed is null end;
+   where host_id = v_host and case when p_reason is null then closed like 'operator: %' else num_nulls(closed) = 1 end;
   return v_host;
 end $$;
 --> statement-breakpoint
@@ -206,7 +206,7 @@ declare
 begin
   for v_crawl in
     select c.id from queues q join crawls c on c.id = q.crawl_id
-     where q.host_id = p_host and q.closed is null and c.state in ('running', 'paused') order by c.id for share of c
+     where q.host_id = p_host and num_nulls(q.closed) = 1 and c.state in ('running', 'paused') order by c.id for share of c
   loop
     with gone as (
       delete from failures f where f.crawl_id = v_crawl and f.id = any(array(

@@ -99,10 +99,10 @@ const REFUSALS_LIMIT = 20
 // A page that led somewhere is in the catalog; the newest row has the best way to it.
 const EXPLAIN = `
 with recursive u as materialized (select * from frontier.urls where crawl_id = $1 and fp = $3),
-p as materialized (select o.* from u join frontier.pending o on o.crawl_id = $1 and o.id = u.id),
-l as materialized (select o.* from u join frontier.leases o on o.id = u.id),
-f as materialized (select o.* from u join frontier.failures o on o.crawl_id = $1 and o.id = u.id),
-e as materialized (select o.* from u join frontier.exclusions o on o.crawl_id = $1 and o.id = u.id),
+p as materialized (select * from frontier.pending where crawl_id = $1 and id = any(array(select id from u))),
+l as materialized (select * from frontier.leases where id = any(array(select id from u))),
+f as materialized (select * from frontier.failures where crawl_id = $1 and id = any(array(select id from u))),
+e as materialized (select * from frontier.exclusions where crawl_id = $1 and id = any(array(select id from u))),
 k as materialized (select o.* from u cross join lateral (
   select * from frontier.catalog o where o.crawl_id = $1 and o.id = u.id order by o.pass desc limit ${ANSWERS_LIMIT}) o),
 place as materialized (
@@ -135,7 +135,7 @@ select clock_timestamp() as now,
        (select to_json(x) from (
           select p.retry_at as "retryAt", p.rank,
                  (select count(*) from (select from frontier.pending o where o.crawl_id = $1 and o.host_id = p.host_id and o.retry_at is not null
-                                           and o.retry_at < coalesce(p.retry_at, clock_timestamp()) limit ${POSITION_LIMIT}) b) as "retriesBefore",
+                                           and o.retry_at < coalesce(p.retry_at, now()) limit ${POSITION_LIMIT}) b) as "retriesBefore",
                  (select count(*) from (select from frontier.pending o where p.retry_at is null and o.crawl_id = $1 and o.host_id = p.host_id
                                            and o.retry_at is null and (o.rank, o.id) < (p.rank, p.id) limit ${POSITION_LIMIT}) b) as "readyBefore"
             from p) x) as queue,
@@ -145,7 +145,7 @@ select clock_timestamp() as now,
                                            where v.host_id = l.host_id and v.id = l.visit) v) as visit
             from l) x) as lease,
        (select json_agg(t order by t.at) from (
-          select r.pass, r.attempt, r.code, r.at from u join frontier.retries r on r.crawl_id = $1 and r.id = u.id
+          select r.pass, r.attempt, r.code, r.at from frontier.retries r where r.crawl_id = $1 and r.id = any(array(select id from u))
            order by r.at desc limit ${TRIES_LIMIT}) t) as tries,
        (select json_agg(a order by a.pass desc) from (
           select pass, status, fetched_at as "fetchedAt", changed, recrawl_at as "dueAt", content_type as "contentType", location,

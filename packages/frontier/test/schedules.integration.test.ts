@@ -71,6 +71,7 @@ describe('putting a host to sleep loses no wake-up', () => {
       await world.mutate(
         'put_to_sleep',
         ['v_held := array(select id from hosts where id = any(p_hosts) order by id for update skip locked);', ''],
+        ['q.host_id = any(v_held)', 'q.host_id = any(p_hosts)'],
         [
           'unnest(v_held) k(host_id)',
           `(with p as materialized (select pg_advisory_xact_lock_shared(${PAUSE}) as x) select h.id from p cross join lateral
