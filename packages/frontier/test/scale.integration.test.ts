@@ -157,8 +157,8 @@ test('no call reads more rows than it deals with, also by plans that take the ta
   }
   expect(read).toEqual([])
 })
-const URLS = 6_000
-const HOSTS = 600
+const URLS = 3_000
+const HOSTS = 300
 /** Rows of a table that a call of the test may read: it deals with a hundred URLs at most, and looks at some more than once. */
 const MOST = 500
 /** What vacuum leaves behind where it finds nothing. `urls`, `catalog` and `hosts` do not shrink. */
