@@ -133,6 +133,7 @@ const END = {
   unfetched: [],
   pageLeaseMs: 60_000,
   nextInMs: 0,
+  stretchMs: 0,
   meanExchangeMs: null,
   trouble: null,
   answered: true,

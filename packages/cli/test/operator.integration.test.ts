@@ -81,6 +81,7 @@ const end = ({ crawlId, hostId, visitId }: ClaimedVisit) => ({
   hostId,
   visitId,
   nextInMs: 0,
+  stretchMs: 0,
   meanExchangeMs: 5,
   trouble: null,
   answered: true,

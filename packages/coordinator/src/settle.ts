@@ -34,6 +34,9 @@ export interface Settling extends AsyncDisposable {
   readonly failed: AbortSignal
 }
 
+/** A delay that anything else outlasts. */
+const LEAST_DELAY_MS = 1
+
 /** What one outcome came to: settled, or the reason why it never can be. */
 type Settled = Result<void, CrawlError>
 
@@ -117,6 +120,7 @@ async function settlementOf(outcome: Exclude<Outcome, VisitStart>, deps: SettleD
         ending: outcome.ending,
         unfetched: outcome.unfetched,
         nextInMs: nextInMs(outcome, config.delayMs, deps.config.VISIT_RUN_MS),
+        stretchMs: nextInMs(outcome, Math.min(config.delayMs, LEAST_DELAY_MS), deps.config.VISIT_RUN_MS),
         pageLeaseMs: deps.config.PAGE_LEASE_MS,
         meanExchangeMs: report.meanExchangeMs,
         trouble: troubleOf(report, { ...deps.config, random: deps.random }),
@@ -135,6 +139,7 @@ async function settlementOf(outcome: Exclude<Outcome, VisitStart>, deps: SettleD
         askingHostId: outcome.askingHostId,
         result,
         nextInMs: nextAfterRobotsMs(outcome.report, config.delayMs),
+        stretchMs: nextAfterRobotsMs(outcome.report, Math.min(config.delayMs, LEAST_DELAY_MS)),
         meanExchangeMs: outcome.report.meanExchangeMs,
         trouble: robotsTroubleOf(verdict, outcome.report, { ...deps.config, random: deps.random }),
         answered: verdict.kind !== 'unreachable',

@@ -319,7 +319,7 @@ create type candidate as (
   crawl_id int, fp uuid, url text, host_id int, depth smallint, chain smallint, priority smallint, parent bigint);
 --> statement-breakpoint
 create type visit_end as (
-  host_id int, visit uuid, ending text, unfetched bigint[], next_in_ms bigint, page_lease_ms bigint, mean_ms real, address_group text,
+  host_id int, visit uuid, ending text, unfetched bigint[], next_in_ms bigint, stretch_ms bigint, page_lease_ms bigint, mean_ms real, address_group text,
   trouble_kind text, trouble_code text, throttled boolean, base_ms bigint, max_ms bigint, jitter real, floor_ms bigint, answered boolean);
 --> statement-breakpoint
 create type robots_result as (

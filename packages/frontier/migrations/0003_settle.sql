@@ -391,7 +391,8 @@ begin
         moves = case when e.mean_ms is not null then 0
                      else h.moves + coalesce(e.address_group::cidr <> (select a.prefix from addresses a where a.id = h.address_id), false)::int end,
         visit = null, lease_until = '-infinity',
-        next_at = v_now + greatest(e.next_in_ms, case when e.ending <> 'released' then greatest(h.crawl_delay_ms, h.pace_delay_ms) end) * interval '1 ms',
+        next_at = v_now + greatest(case when h.pace_delay_ms is null then e.next_in_ms else e.stretch_ms end,
+                                   case when e.ending <> 'released' then greatest(h.crawl_delay_ms, h.pace_delay_ms) end) * interval '1 ms',
         mean_exchange_ms = case when e.mean_ms is null then h.mean_exchange_ms when h.mean_exchange_ms is null then e.mean_ms
                                 else 0.7 * h.mean_exchange_ms + 0.3 * e.mean_ms end
       from unnest(v_ends) e where h.id = e.host_id;

@@ -60,7 +60,7 @@ async function refuseForeign(client: pg.Client, where: string): Promise<void> {
 export async function databaseVersion(
   query: (name: string, text: string) => Promise<{ rows: { version: number | string }[] }>,
 ): Promise<number> {
-  const { rows: exists } = await query('find-schema', `select (to_regclass('frontier.migrations') is not null)::int as version`)
+  const { rows: exists } = await query('open-database', `select (to_regclass('frontier.migrations') is not null)::int as version`)
   if (Number(exists[0]?.version) !== 1) return 0
   const { rows } = await query('read-version', 'select count(*)::int as version from frontier.migrations')
   return Number(rows[0]?.version)

@@ -128,6 +128,7 @@ export function endRow(entry: Exclude<Settlement, { kind: 'url' }>) {
     ending: entry.kind === 'end' ? entry.ending : 'finished',
     unfetched: entry.kind === 'end' ? entry.unfetched : [],
     next_in_ms: Math.round(entry.nextInMs),
+    stretch_ms: Math.round(entry.stretchMs),
     page_lease_ms: entry.kind === 'end' ? Math.round(entry.pageLeaseMs) : 0,
     mean_ms: entry.meanExchangeMs,
     address_group: entry.addressGroup,

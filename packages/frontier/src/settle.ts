@@ -64,8 +64,10 @@ interface OfVisit {
 }
 
 interface HostLesson {
-  /** When the host may be visited next, from now. */
+  /** When the host may be visited next, from now, */
   readonly nextInMs: number
+  /** and when it has a pace of its own, beside that pace. */
+  readonly stretchMs: number
   readonly meanExchangeMs: number | null
   readonly trouble: Trouble | null
   /** A usable answer came: forgets the trouble so far. */
@@ -179,7 +181,7 @@ export async function seed(db: Database, slot: number, crawlId: number, candidat
 export async function release(db: Database, slot: number, visitId: string): Promise<void> {
   const [visit] = await db.call<{ host_id: number }>('frontier.find-visit', 'select host_id from frontier.visits where id = $1', [visitId])
   if (visit === undefined) return
-  const end = { ...NO_LESSON, host_id: visit.host_id, visit: visitId, ending: 'released', next_in_ms: 0 }
+  const end = { ...NO_LESSON, host_id: visit.host_id, visit: visitId, ending: 'released', next_in_ms: 0, stretch_ms: 0 }
   const values = [...new UrlColumns().toValues(), ...new CandidateColumns().toValues()]
   await run(db, 'settle', [slot, null, ...values, JSON.stringify([end]), null])
 }

@@ -233,6 +233,22 @@ describe("an operator's word", () => {
     expect(await next()).toEqual([0, 1])
   })
 
+  test("setPace: a faster pace holds between visits too, but for the host's own slowness", async () => {
+    const { frontier } = world
+    await startCrawl(frontier, [`${A}1`, `${A}2`, `${A}3`])
+    const first = await onePage(frontier)
+    await frontier.setPace(KEY, { delayMs: 500, width: null })
+    const rest = (visit: ClaimedVisit) => ({ ending: 'stopped', unfetched: urlsOf(visit).map(({ id }) => id) }) as const
+    await frontier.settle([end(first, { ...rest(first), nextInMs: 10_000, stretchMs: 100 })])
+    await later(600)
+    const second = await onePage(frontier)
+    await frontier.settle([end(second, { ...rest(second), nextInMs: 10_000, stretchMs: 5_000 })])
+    await later(4_000)
+    expect(await frontier.claim(LEASE)).toEqual([])
+    await later(1_100)
+    await onePage(frontier)
+  })
+
   test('block: the visit is recalled, what is queued and what is found later ends as excluded, unblock queues it again', async () => {
     const { frontier } = world
     const crawl = await startCrawl(frontier, [`${A}1`, `${A}2`])
