@@ -12,6 +12,7 @@ const FLAGS = {
     scope: true,
     include: true,
     exclude: true,
+    canonical: true,
     delay: true,
     concurrency: true,
     'host-concurrency': true,
@@ -52,11 +53,16 @@ const FLAGS = {
     coordinators: true,
     setup: true,
     seconds: true,
+    minutes: true,
+    layouts: true,
+    buffers: true,
+    partitions: true,
+    rounds: true,
   },
 }
 
 /** The first word of `npm run bench` may be one of these, which is no flag's value. */
-const BENCHES = ['async', 'crawl', 'frontier']
+const BENCHES = ['async', 'crawl', 'frontier', 'churn', 'layouts']
 
 /** Settings of npm itself that a user's .npmrc or environment may well hold; only npm's own command line tells them apart from ours. */
 const ALSO_OF_NPM = ['scope', 'include', 'only', 'user-agent']
