@@ -1,6 +1,6 @@
 import { channel, tryJoin, type Waiting, yieldIfDue } from '@warren/async'
 import type { Candidate, Crawl, Frontier } from '@warren/frontier'
-import { type CanonicalUrl, compileFilter, compilePriorities, fingerprint, hostKeyOf, scopeRoot } from '@warren/web'
+import { applyCanonicalRules, type CanonicalUrl, compileFilter, compilePriorities, fingerprint, hostKeyOf, scopeRoot } from '@warren/web'
 import type { Seeds } from './seeds.ts'
 
 /** Seeds per statement: writing it down takes 5 us for each, in one go. */
@@ -80,14 +80,16 @@ function preparer(
 ): (seeds: readonly CanonicalUrl[], signal: AbortSignal) => Promise<Batch> {
   const isAllowed = compileFilter({ include: [], exclude: config.exclude })
   const byExpression = compilePriorities(config.priorities)
+  const canonicalRules = new Set(config.canonical)
   const known = new Set<string>()
   return async (seeds, signal) => {
     const candidates: Candidate[] = []
     const roots: string[] = []
     const excluded: CanonicalUrl[] = []
-    for (const url of seeds) {
+    for (const seed of seeds) {
       const due = yieldIfDue({ signal })
       if (due !== undefined) await due
+      const url = applyCanonicalRules(seed, canonicalRules)
       if (!isAllowed(url).allowed) {
         excluded.push(url)
         continue

@@ -5,7 +5,7 @@ import { type Crawl, type Frontier, migrate, openFrontier } from '@warren/fronti
 import { startPostgres } from '@warren/postgres'
 import { type CrawlConfig, CrawlError } from '@warren/protocol'
 import { createLogger, EXIT } from '@warren/service'
-import { type CanonicalUrl, inScope } from '@warren/web'
+import { applyCanonicalRules, type CanonicalUrl, inScope } from '@warren/web'
 import type { Command } from 'commander'
 import { colorsOf } from './colors.ts'
 import { applyOptions, argument, baseConfig, type CrawlOptions, refuseChangedScope, withCrawlOptions } from './crawl-options.ts'
@@ -198,13 +198,14 @@ async function startPass(frontier: Frontier, crawl: Crawl, out: OutFolder, { all
 
 /** A finished crawl is left as it is. Errors: ERR_CRAWL_CONFLICT for another scope. */
 async function showFinished(finished: Finished, seeds: Seeds, options: EmbeddedOptions, folder: string): Promise<number> {
-  const { kind, roots, include, exclude } = finished.scope
-  refuseChangedScope({ scope: kind, include: [...include], exclude: [...exclude] }, options, folder)
+  const { kind, roots, include, exclude, canonical } = finished.scope
+  refuseChangedScope({ scope: kind, include: [...include], exclude: [...exclude], canonical: [...canonical] }, options, folder)
   process.stdout.write(showSummary(finished.summary, folder))
   const strange: CanonicalUrl[] = []
   const scope = new Set(roots)
+  const rules = new Set(canonical)
   for await (const batch of seeds.batches(1_000)) {
-    strange.push(...batch.filter((seed) => !inScope(kind, scope, seed)))
+    strange.push(...batch.filter((seed) => !inScope(kind, scope, applyCanonicalRules(seed, rules))))
     if (strange.length >= STRANGE_TOLD) break
   }
   if (strange.length > 0)
@@ -226,7 +227,8 @@ async function admit(frontier: Frontier, crawl: Crawl, seeds: Seeds, options: Wa
 }
 
 async function scopeOf(frontier: Frontier, { id, config }: Crawl): Promise<Finished['scope']> {
-  return { kind: config.scope, roots: [...(await frontier.roots(id))], include: config.include, exclude: config.exclude }
+  const { include, exclude, canonical } = config
+  return { kind: config.scope, roots: [...(await frontier.roots(id))], include, exclude, canonical }
 }
 
 async function openCrawl(frontier: Frontier, held: Crawl | undefined, config: CrawlConfig): Promise<Crawl> {

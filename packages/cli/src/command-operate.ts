@@ -3,7 +3,7 @@ import { impoliteness } from '@warren/coordinator'
 import { type Crawl, type Frontier, migrate } from '@warren/frontier'
 import { CrawlError } from '@warren/protocol'
 import { EXIT } from '@warren/service'
-import { compileFilter } from '@warren/web'
+import { applyCanonicalRules, type CanonicalUrl, compileFilter } from '@warren/web'
 import { applyOptions, baseConfig, type ClusterOptions, refuseChangedScope, withClusterOptions, withCrawlOptions } from './crawl-options.ts'
 import { databaseUrl, namedCrawl, type Operator, type SourceOptions, warn } from './operator.ts'
 import { checkSeeds } from './seed-check.ts'
@@ -88,7 +88,9 @@ async function seed(frontier: Frontier, urls: readonly string[], options: SeedOp
   if (held !== undefined) refuseChangedScope(held.config, options, `crawl ${name}`, 'use another --crawl')
   const wanted = applyOptions(held?.config ?? baseConfig(version), options)
   const filter = compileFilter({ include: [], exclude: wanted.exclude })
-  const { count, allowedCount, hosts } = await surveyWithLine(seeds, { isAllowed: (url) => filter(url).allowed, signal })
+  const rules = new Set(wanted.canonical)
+  const isAllowed = (url: CanonicalUrl) => filter(applyCanonicalRules(url, rules)).allowed
+  const { count, allowedCount, hosts } = await surveyWithLine(seeds, { isAllowed, signal })
   if (allowedCount === 0)
     throw new CrawlError('ERR_INPUT_INVALID', `Cannot seed crawl ${name}: --exclude refuses every seed, the first is ${first}`)
   const config = await checkSeeds(hosts, wanted, { warn, signal })

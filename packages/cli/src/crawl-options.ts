@@ -1,5 +1,13 @@
 import { isIP } from 'node:net'
-import { type CrawlConfig, CrawlError, defaultCrawlConfig, type ScopeKind, scopeKind } from '@warren/protocol'
+import {
+  type CanonicalRule,
+  type CrawlConfig,
+  CrawlError,
+  canonicalRule,
+  defaultCrawlConfig,
+  type ScopeKind,
+  scopeKind,
+} from '@warren/protocol'
 import { compileAddressGuard, compileFilter, compilePriorities } from '@warren/web'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseBytes, parseCount, parseDuration } from './units.ts'
@@ -20,6 +28,7 @@ export interface CrawlOptions {
   readonly scope?: ScopeKind
   readonly include: string[]
   readonly exclude: string[]
+  readonly canonical: CanonicalRule[]
   readonly delay?: number
   readonly hostConcurrency?: number
   readonly addressSlots?: number
@@ -76,6 +85,12 @@ export function withCrawlOptions(command: Command): Command {
     )
     .option('--include <RE>', 'only URLs in which the RE2 expression RE is found; repeatable', collect(expression), [])
     .option('--exclude <RE>', 'no URL in which RE is found, seeds too; wins over --include; repeatable', collect(expression), [])
+    .option(
+      '--canonical <RULE>',
+      `take URLs for one that differ by what RULE is about: ${canonicalRule.options.join(', ')}; repeatable`,
+      canonicalRules,
+      [],
+    )
     .option(
       '--priority <RE=N>',
       'fetch URLs in which RE is found sooner: N from -100 to 100, 0 is usual; the first that matches; repeatable',
@@ -143,6 +158,12 @@ export function withClusterOptions(command: Command): Command {
       argument(retention),
     )
     .optionsGroup('Options:')
+}
+
+function canonicalRules(text: string, held: CanonicalRule[]): CanonicalRule[] {
+  const rule = canonicalRule.options.find((name) => name === text)
+  if (rule === undefined) throw new InvalidArgumentError(`choose of ${canonicalRule.options.join(', ')}; docs/urls.md has examples`)
+  return [...held, rule]
 }
 
 /** A whole number from -100 to 100. Errors: RangeError. */
@@ -239,6 +260,7 @@ export function applyOptions(base: CrawlConfig, options: ClusterOptions): CrawlC
     ...given('scope', options.scope),
     ...(options.include.length > 0 ? { include: options.include } : {}),
     ...(options.exclude.length > 0 ? { exclude: options.exclude } : {}),
+    ...(options.canonical.length > 0 ? { canonical: options.canonical } : {}),
     ...given('maxPages', options.maxPages),
     ...given('maxDepth', options.maxDepth),
     ...(options.maxDepth !== undefined || options.depthOrder !== undefined
@@ -316,9 +338,9 @@ const productOf = (userAgent: string): string => userAgent.split(' ')[0] ?? user
 /** Defaults of a crawl by this build of Warren. */
 export const baseConfig = (version: string): CrawlConfig => defaultCrawlConfig(`Warren/${version}`)
 
-/** A changed scope or filter would make half of the crawl follow other rules than the rest. Errors: ERR_CRAWL_CONFLICT with both values. */
+/** A changed scope, filter or spelling would make half of the crawl follow other rules than the rest. Errors: ERR_CRAWL_CONFLICT with both values. */
 export function refuseChangedScope(
-  held: Pick<CrawlConfig, 'scope' | 'include' | 'exclude'>,
+  held: Pick<CrawlConfig, 'scope' | 'include' | 'exclude' | 'canonical'>,
   options: CrawlOptions,
   where: string,
   remedy = 'use another --out, or --again to crawl anew',
@@ -333,4 +355,5 @@ export function refuseChangedScope(
   if (options.scope !== undefined) changed('--scope', held.scope, options.scope)
   if (options.include.length > 0) changed('--include', held.include, options.include)
   if (options.exclude.length > 0) changed('--exclude', held.exclude, options.exclude)
+  if (options.canonical.length > 0) changed('--canonical', held.canonical, options.canonical)
 }

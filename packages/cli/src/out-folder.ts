@@ -2,7 +2,7 @@ import { createWriteStream, type WriteStream } from 'node:fs'
 import { access, constants, mkdir, open, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { removePostgres } from '@warren/postgres'
-import { CrawlError, type ScopeKind } from '@warren/protocol'
+import { type CanonicalRule, CrawlError, type ScopeKind } from '@warren/protocol'
 import type { CanonicalUrl } from '@warren/web'
 import type { Summary } from './summary.ts'
 
@@ -16,6 +16,7 @@ export interface Finished {
     readonly roots: readonly string[]
     readonly include: readonly string[]
     readonly exclude: readonly string[]
+    readonly canonical: readonly CanonicalRule[]
   }
 }
 

@@ -23,7 +23,7 @@ export async function checkSeeds(
     )
   if (unresolved.length > 0) options.warn(`No address now: ${someOf(unresolved)}; tried again during the crawl`)
   if (contact === undefined) return config
-  return applyOptions(config, { seeds: [], include: [], exclude: [], priority: [], allowAddress: [], resolve: {}, contact })
+  return applyOptions(config, { seeds: [], include: [], exclude: [], canonical: [], priority: [], allowAddress: [], resolve: {}, contact })
 }
 
 const someOf = (names: readonly string[]): string =>

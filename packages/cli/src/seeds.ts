@@ -116,7 +116,7 @@ export interface Survey {
 
 export interface SurveyOptions extends Waiting {
   /** Default: all are. */
-  readonly isAllowed?: ((url: string) => boolean) | undefined
+  readonly isAllowed?: ((url: CanonicalUrl) => boolean) | undefined
   /** Told how many have been read. */
   readonly onBatch?: ((count: number) => void) | undefined
 }

@@ -2,8 +2,9 @@ import { mkdtempDisposable, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Crawl, type Frontier, migrate, openFrontier } from '@warren/frontier'
-import { defaultCrawlConfig } from '@warren/protocol'
+import { type CrawlConfig, defaultCrawlConfig } from '@warren/protocol'
 import { measureTurns, testDatabase } from '@warren/testkit'
+import type { CanonicalUrl } from '@warren/web'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { admitSeeds } from '../src/admit-seeds.ts'
 import { openSeeds } from '../src/seeds.ts'
@@ -37,6 +38,13 @@ test('admitSeeds: 200 000 seeds hold the event loop for less than 10 ms, and all
   expect(await frontier.counts(crawl.id)).toMatchObject({ discovered: 200_000, queued: 200_000 })
   expect((await frontier.roots(crawl.id)).size).toBe(500)
   expect(busyMs[5] ?? 0).toBeLessThan(10) // of 400 commits; five are left to the machine, which is busy with the database as well
+})
+
+test("admitSeeds: seeds are spelled by the crawl's canonical rules", async () => {
+  const config: CrawlConfig = { ...crawl.config, canonical: ['https', 'no-tracking'], scope: 'prefix' }
+  const seeds = await openSeeds(['http://a.example/docs/?utm_source=x', 'https://a.example/docs/', 'http://a.example/docs/?gclid=y'], [])
+  expect(await admitSeeds(frontier, { ...crawl, config }, seeds)).toMatchObject({ admitted: 1 })
+  expect(await frontier.explain(crawl.id, 'https://a.example/docs/' as CanonicalUrl)).toMatchObject({ url: { state: 'queued' } })
 })
 
 test('admitSeeds: a cancellation comes between two batches; those before are in, and the next import goes on', async () => {

@@ -70,7 +70,7 @@ test('starting anew keeps the pages that were there', async () => {
   await out.finish({
     at: '2026-01-02T03:04:05.000Z',
     summary: { state: 'completed' } as never,
-    scope: { kind: 'host', roots: [], include: [], exclude: [] },
+    scope: { kind: 'host', roots: [], include: [], exclude: [], canonical: [] },
   })
   expect((await finishedIn(dir))?.at).toBe('2026-01-02T03:04:05.000Z')
   await out.startAnew()

@@ -1,7 +1,7 @@
 import { yieldIfDue } from '@warren/async'
 import type { Candidate } from '@warren/frontier'
 import type { Link, UrlOutcome } from '@warren/protocol'
-import { type CanonicalUrl, fingerprint, hostKeyOf, scopeRoot } from '@warren/web'
+import { applyCanonicalRules, type CanonicalUrl, fingerprint, hostKeyOf, scopeRoot } from '@warren/web'
 import type { CrawlBook, OpenCrawl } from './crawl-book.ts'
 import type { KnownUrls } from './known-urls.ts'
 import { type LinkRule, type RuleSet, refusingRule } from './link-rules.ts'
@@ -27,7 +27,8 @@ export interface AdmissionDeps {
 
 /**
  * Which links of an outcome go to the frontier. A redirect is a link too: same depth, one longer chain, its target follows every rule;
- * only the redirect of a seed widens the scope, as if the operator had given its target.
+ * only the redirect of a seed widens the scope, as if the operator had given its target. The crawl's canonical rules are for other links alone:
+ * a site that leads `/a` to `/a/` must not be asked for `/a` again.
  * Cost: per link one URL parse and two hashes at most; one round trip when the page proves our scope roots stale. Yields between links.
  */
 export async function admissionOf(outcome: UrlOutcome, open: OpenCrawl, { book, known, signal }: AdmissionDeps): Promise<Admission> {
@@ -58,7 +59,8 @@ export async function admissionOf(outcome: UrlOutcome, open: OpenCrawl, { book, 
   for (const link of links.slice(0, config.maxLinksPerPage)) {
     const due = yieldIfDue(waiting)
     if (due !== undefined) await due
-    const url = link.url as CanonicalUrl
+    const given = link.url as CanonicalUrl
+    const url = isRedirect ? given : applyCanonicalRules(given, open.canonicalRules)
     const print = fingerprint(url)
     if (!link.nofollow && known.has(open.crawl.id, print, depth)) {
       repeated++

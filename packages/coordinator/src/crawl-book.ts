@@ -1,12 +1,14 @@
 import { mapAll } from '@warren/async'
 import { type Crawl, crawlLife, type Frontier } from '@warren/frontier'
 import { CrawlError, type CrawlState } from '@warren/protocol'
-import { type CanonicalUrl, compileFilter, compilePriorities, inScope } from '@warren/web'
+import { type CanonicalRule, type CanonicalUrl, compileFilter, compilePriorities, inScope } from '@warren/web'
 
 /** A crawl with everything that admission looks at, compiled. */
 export interface OpenCrawl {
   readonly crawl: Crawl
   readonly filter: ReturnType<typeof compileFilter>
+  /** Taken of the links of pages. */
+  readonly canonicalRules: ReadonlySet<CanonicalRule>
   /** The priority of a URL by the crawl's expressions. */
   readonly priorityOf: ReturnType<typeof compilePriorities>
   roots: ReadonlySet<string>
@@ -82,7 +84,9 @@ export class CrawlBook {
     const roots = await this.#readRoots(crawl.id)
     if ('fail' in crawlLife[crawl.state]) this.#onOpen(crawl)
     try {
-      return { crawl, filter: compileFilter(crawl.config), priorityOf: compilePriorities(crawl.config.priorities), ...roots }
+      const { config } = crawl
+      const canonicalRules = new Set(config.canonical)
+      return { crawl, filter: compileFilter(config), canonicalRules, priorityOf: compilePriorities(config.priorities), ...roots }
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error
       if ('fail' in crawlLife[crawl.state]) await this.#frontier.transition(crawl.id, 'fail', error.message).catch(ignoreConflict)

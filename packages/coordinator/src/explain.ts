@@ -1,6 +1,7 @@
 import type { Crawl, Explanation, Frontier } from '@warren/frontier'
 import type { CrawlConfig } from '@warren/protocol'
 import {
+  applyCanonicalRules,
   type CanonicalUrl,
   canonicalize,
   compileAddressGuard,
@@ -65,13 +66,17 @@ export async function explainUrl(frontier: Frontier, crawl: Crawl, asked: string
   const readings = readingsOf(asked)
   if (typeof readings === 'string')
     return { ...of, url: null, refused: readings, rules: [], robots: null, priority: { value: 0, match: null }, facts: null }
-  const [first, ...others] = readings
-  let url = first
+  const rules = new Set(config.canonical)
+  // By the crawl's rules, but what a redirect led to is known as the site spelled it.
+  const spellings = new Set(readings.flatMap((reading) => [reading, applyCanonicalRules(reading, rules)]))
+  let url = applyCanonicalRules(readings[0], rules)
   let facts = await frontier.explain(id, url)
-  for (const other of others) {
-    if (facts.url !== null) break
-    const known = await frontier.explain(id, other)
-    if (known.url !== null) [url, facts] = [other, known]
+  for (const spelling of spellings) {
+    const found = spelling === url ? facts : await frontier.explain(id, spelling)
+    if (found.url === null) continue
+    url = spelling
+    facts = found
+    break
   }
   const priority = { value: compilePriorities(config.priorities)(url), match: matchOf(config, url) }
   return {

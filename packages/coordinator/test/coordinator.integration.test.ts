@@ -69,6 +69,18 @@ test('robots: a redirect to another host is followed there, and what it says hol
   expect((await scene.frontier.counts(crawl.id)).excluded).toBe(1)
 })
 
+test("canonical rules: links that differ by what a rule is about are one URL, a redirect's target stays as it is", async () => {
+  scene = await startScene()
+  await scene.answer({
+    [`${A}/`]: { status: 200, links: [`${A}/a/`, `${A}/a?utm_source=x`, `${A}/b?utm_source=y&id=1`, `${A}/b?id=1`] },
+    [`${A}/a`]: redirect(`${A}/a/`),
+    [`${A}/a/`]: 200,
+    [`${A}/b?id=1`]: 200,
+  })
+  await scene.ended(await scene.crawl([`${A}/`], { canonical: ['no-tracking', 'no-trailing-slash'] }))
+  expect(pages()).toEqual([`${A}/`, `${A}/a`, `${A}/a/`, `${A}/b?id=1`])
+})
+
 test('redirects: that of a seed widens the scope, that of any other page does not', async () => {
   scene = await startScene()
   const crawl = await scene.crawl([`${A}/`, `${A}/moved`])

@@ -4,6 +4,10 @@ import { z } from 'zod'
 export const scopeKind = z.enum(['host', 'domain', 'prefix', 'any'])
 export type ScopeKind = z.infer<typeof scopeKind>
 
+/** Steps of canonicalization that may change what a URL means; docs/urls.md. */
+export const canonicalRule = z.enum(['https', 'no-session', 'no-tracking', 'no-index', 'no-trailing-slash', 'sorted-query'])
+export type CanonicalRule = z.infer<typeof canonicalRule>
+
 /** What the fetcher needs to know to run an exchange; travels inside every visit, so that a fetcher keeps nothing per crawl. */
 export const fetchPolicy = z.object({
   /** `Product/Version (+contact)`, sent as User-Agent. */
@@ -53,6 +57,8 @@ export const crawlConfig = z.object({
   include: z.array(z.string()),
   /** As `include`; exclude wins. */
   exclude: z.array(z.string()),
+  /** Taken of seeds and of the links of pages. */
+  canonical: z.array(canonicalRule),
   /** Most catalog rows. null: no limit. Claim reserves from it, so it is never passed. */
   maxPages: z.number().int().positive().nullable(),
   /** Links from a seed; redirects do not count. */
@@ -104,6 +110,7 @@ export const defaultCrawlConfig = (userAgent: string): CrawlConfig => ({
   scope: 'host',
   include: [],
   exclude: [],
+  canonical: [],
   maxPages: null,
   maxDepth: 20,
   depthByLevel: false,

@@ -1,6 +1,8 @@
 export {
+  type CanonicalRule,
   type CrawlConfig,
   type CrawlState,
+  canonicalRule,
   crawlConfig,
   crawlState,
   defaultCrawlConfig,

@@ -1,6 +1,7 @@
 export { isGlobalAddress } from './address.ts'
 export { addressGroup } from './address-group.ts'
 export { type AddressVerdict, compileAddressGuard } from './address-guard.ts'
+export { applyCanonicalRules, CANONICAL_RULES, type CanonicalRule } from './canonical-rules.ts'
 export { type CanonicalUrl, canonicalize, type HostKey, MAX_URL_CHARS } from './canonical-url.ts'
 export { isHtml } from './content-type.ts'
 export { sniffEncoding } from './encoding.ts'
