@@ -4,7 +4,7 @@
  * synchronous_commit are on. Three phases a cell: links of pages are seeded; URLs are claimed and settled; the same with ten links a page, nine
  * of them known. At the end of a size the crawl is deleted. `cpu` is what Postgres used for a call, all its processes: unlike the times, neighbours on the machine hardly change it.
  *
- * Options: --urls, --coordinators, --setup (each may be repeated), --seconds of a phase, --dir, --out. Ten million URLs take 7 GB.
+ * Options: --urls, --coordinators, --setup (each may be repeated; cluster-1GB too), --seconds of a phase, --dir, --out. Ten million URLs take 7 GB.
  */
 import { readFile } from 'node:fs/promises'
 import { loadavg } from 'node:os'

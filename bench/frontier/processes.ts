@@ -14,10 +14,12 @@ import { fill } from './fill.ts'
 const LOAD_SETTINGS = { shared_buffers: '1GB', max_wal_size: '8GB', maintenance_work_mem: '256MB' }
 const COORDINATOR = new URL('coordinator.ts', import.meta.url)
 
+const cluster = await clusterSettings()
 /** What is set beside EMBEDDED_SETTINGS. */
 const SETUPS: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map([
   ['embedded', {}],
-  ['cluster', await clusterSettings()],
+  ['cluster', cluster],
+  ['cluster-1GB', { ...cluster, shared_buffers: '1GB' }], // above the indexes of ten million URLs
 ])
 
 export function settingsOf(setup: string): Readonly<Record<string, string>> {
