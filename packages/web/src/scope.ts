@@ -42,7 +42,8 @@ function domainOf(url: CanonicalUrl): string {
   return getDomain(hostname, HOST_ONLY) ?? hostname
 }
 
-function folderOf(url: CanonicalUrl): string {
+/** Host and path up to the last `/`: `example.org/a/` of `https://example.org/a/b?c/d`. */
+export function folderOf(url: CanonicalUrl): string {
   const query = url.indexOf('?')
   const path = query === -1 ? url : url.slice(0, query)
   return path.slice(path.indexOf('//') + 2, path.lastIndexOf('/') + 1)
