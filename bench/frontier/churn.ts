@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- churn`: whether the frontier's tables grow by more than what they hold. Coordinators claim and settle without a pause, and each
  * page brings ten links, one of them new: the queue stays as long as it is, while all of it is replaced again and again. After each minute: bytes of
- * each table with its indexes, its rows, its dead rows, and how fast the last minute was.
+ * each table and of its indexes, its rows, its dead rows, and how fast the last minute was.
  *
  * Options: --urls, --hosts, --minutes, --coordinators, --setup, --dir, --out.
  */
@@ -33,7 +33,7 @@ const MINUTE_S = 60
 
 /** Partitions count as the table that they are of. */
 const TABLES = `
-select regexp_replace(c.relname, '_[0-9]+$', '') as name, sum(pg_total_relation_size(c.oid))::float8 as bytes, sum(s.n_dead_tup)::float8 as dead
+select regexp_replace(c.relname, '_[0-9]+$', '') as name, sum(pg_table_size(c.oid))::float8 as bytes, sum(pg_indexes_size(c.oid))::float8 as indexes, sum(s.n_dead_tup)::float8 as dead
   from pg_class c join pg_stat_user_tables s on s.relid = c.oid
  where c.relnamespace = 'frontier'::regnamespace and c.relkind = 'r' group by 1 having sum(pg_relation_size(c.oid)) > 0`
 
@@ -44,7 +44,9 @@ interface Sample {
   readonly pagesPerSecond: number
   readonly claimP50: number
   readonly settleP50: number
-  readonly tables: Readonly<Record<string, { readonly bytes: number; readonly rows: number; readonly dead: number }>>
+  readonly tables: Readonly<
+    Record<string, { readonly bytes: number; readonly indexes: number; readonly rows: number; readonly dead: number }>
+  >
 }
 
 const samples: Sample[] = []
@@ -98,16 +100,22 @@ console.table(
     'pages/s': pagesPerSecond,
     'claim p50': claimP50,
     'settle p50': settleP50,
-    ...Object.fromEntries(Object.entries(tables).map(([name, { bytes }]) => [name, `${(bytes / 2 ** 20).toFixed(1)} MB`])),
+    ...Object.fromEntries(
+      Object.entries(tables).map(([name, { bytes, indexes }]) => [name, `${megabytes(bytes)} + ${megabytes(indexes)} MB`]),
+    ),
   })),
 )
 
+function megabytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(1)
+}
+
 async function tables(db: Client): Promise<Sample['tables']> {
-  const { rows } = await db.query<{ name: string; bytes: number; dead: number }>(TABLES)
+  const { rows } = await db.query<{ name: string; bytes: number; indexes: number; dead: number }>(TABLES)
   const counted: [string, Sample['tables'][string]][] = []
-  for (const { name, bytes, dead } of rows) {
+  for (const { name, bytes, indexes, dead } of rows) {
     const count = await db.query<{ n: number }>(`select count(*)::float8 as n from frontier.${name}`)
-    counted.push([name, { bytes, rows: count.rows[0]?.n ?? 0, dead }])
+    counted.push([name, { bytes, indexes, rows: count.rows[0]?.n ?? 0, dead }])
   }
   return Object.fromEntries(counted)
 }
