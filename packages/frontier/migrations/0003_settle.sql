@@ -10,13 +10,14 @@ set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
-  v_new candidate[]; v_better candidate[]; v_known work[]; v_queued work[]; v_ids bigint[]; v_inserted int; v_pass int; v_by_level boolean;
+  v_new candidate[]; v_known work[]; v_queued work[]; v_ids bigint[]; v_inserted int; v_pass int; v_by_level boolean;
 begin
   select pass, by_level into v_pass, v_by_level from crawls where id = p_crawl;
-  -- The key of urls holds all that is asked here. What is queued is never worse than the first arrival, so few of the known ones need more.
-  select array_agg(x::candidate order by x.fp) filter (where u.crawl_id is null),
-         array_agg(x::candidate) filter (where (x.depth, x.chain) < (u.depth, u.chain) or x.priority > u.priority)
-    into v_new, v_better
+  select array_agg(x::candidate order by x.fp) filter (where u.id is null),
+         -- What is queued is never worse than the first arrival, so few of the known ones need a look there.
+         array_agg(row(u.id, p_crawl, u.host_id, 0, x.depth, x.chain, x.priority, x.parent, 1, 0, null)::work)
+           filter (where (x.depth, x.chain) < (u.depth, u.chain) or x.priority > u.priority)
+    into v_new, v_known
     from unnest(p_candidates) x left join urls u on u.crawl_id = p_crawl and u.fp = x.fp;
 
   if v_new is not null then
@@ -27,14 +28,14 @@ begin
       returning id, host_id, depth, chain, priority, parent)
     select array_agg(row(id, p_crawl, host_id, v_pass, depth, chain, priority, parent, 1, 0, null)::work order by id), count(*)
       into fresh, v_inserted from ins;
-    -- Another call admitted some between the two statements; its arrival may be the longer one.
-    if v_inserted < cardinality(v_new) then v_better := v_better || v_new; end if;
+    if v_inserted < cardinality(v_new) then
+      -- Another call admitted some between the two statements; its arrival may be the longer one.
+      v_known := v_known || array(
+        select row(u.id, p_crawl, u.host_id, 0, x.depth, x.chain, x.priority, x.parent, 1, 0, null)::work
+          from unnest(v_new) x join urls u on u.crawl_id = p_crawl and u.fp = x.fp);
+    end if;
   end if;
-  if v_better is null then return; end if;
 
-  v_known := array(
-    select row(u.id, p_crawl, u.host_id, 0, x.depth, x.chain, x.priority, x.parent, 1, 0, null)::work
-      from unnest(v_better) x join urls u on u.crawl_id = p_crawl and u.fp = x.fp);
   v_ids := array(select id from unnest(v_known));
   v_ids := array(select p.id from pending p join unnest(v_known) x on x.id = p.id
                   where p.crawl_id = p_crawl and p.id = any(v_ids) and ((x.depth, x.chain) < (p.depth, p.chain) or x.priority > p.priority));

@@ -4,7 +4,7 @@ set local search_path = frontier;
 -- The tables that have a partition for each crawl, with the keys and indexes of a partition.
 create function crawl_tables() returns table (name text, indexes text[]) language sql immutable as $$
   values
-    ('urls', array['add primary key (fp) include (crawl_id, depth, chain, priority)', 'add unique (id)']),
+    ('urls', array['add primary key (fp)', 'add unique (id)']),
     ('pending', array['add primary key (id)', 'index (host_id, rank, id) where retry_at is null', 'index (host_id, retry_at) where retry_at is not null']),
     ('catalog', array['add primary key (id, pass)', 'index (tx, seq)']),
     ('failures', array['add primary key (id)', 'index (code)', $i$index (host_id) where code like 'given-up:%'$i$]),
