@@ -22,7 +22,8 @@ npm run bench -- async             @warren/async beside p-limit, p-queue, Effect
 
 npm run bench -- frontier          admit, claim and settle at 0.1, 1 and 10 million URLs; some hours and 7 GB with all of them
   --urls N[@HOSTS] --coordinators N --setup embedded|cluster|cluster-1GB    only these, several times for more; a host has 100 URLs
-  --seconds N    length of a phase (default 20)     --out FILE   where the results go (default bench/results/frontier.json)
+  --seconds N    length of a phase (default 20)     --warm N     seconds before the first one (default 0)
+  --out FILE     where the results go (default bench/results/frontier.json)
 
 npm run bench -- churn             whether the frontier's tables grow by more than what they hold; --minutes N (default 20)
   --urls N --hosts N --coordinators N --setup SETUP     a crawl of 100000 URLs on 1000 hosts, 2 coordinators, cluster

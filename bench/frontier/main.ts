@@ -4,7 +4,9 @@
  * synchronous_commit are on. Three phases a cell: links of pages are seeded; URLs are claimed and settled; the same with ten links a page, nine
  * of them known. At the end of a size the crawl is deleted. `cpu` is what Postgres used for a call, all its processes: unlike the times, neighbours on the machine hardly change it.
  *
- * Options: --urls, --coordinators, --setup (each may be repeated; cluster-1GB too), --seconds of a phase, --dir, --out. Ten million URLs take 7 GB.
+ * Options: --urls, --coordinators, --setup (each may be repeated; cluster-1GB too), --seconds of a phase, --warm, --dir, --out. Each cell begins with
+ * a started server: nothing is in its buffers, and the first change of a page after the checkpoint writes all of it to the WAL. --warm admits links
+ * for so many seconds before the first phase, as a crawl has done that runs for a while. Ten million URLs take 7 GB.
  */
 import { readFile } from 'node:fs/promises'
 import { loadavg } from 'node:os'
@@ -21,6 +23,7 @@ const { values } = parseArgs({
     coordinators: { type: 'string', multiple: true, default: ['1', '4'] },
     setup: { type: 'string', multiple: true, default: ['embedded', 'cluster'] },
     seconds: { type: 'string', default: '20' },
+    warm: { type: 'string', default: '0' },
     dir: { type: 'string', default: '/tmp/warren-bench-frontier' },
     out: { type: 'string', default: 'bench/results/frontier.json' },
   },
@@ -32,6 +35,8 @@ const SHARE = 0.2
 const URLS_PER_CLAIM = 500
 /** Unless it is said: URLS@HOSTS. */
 const URLS_PER_HOST = 100
+/** Where the page numbers of the warm-up begin, which no phase reaches. */
+const WARM_FRESH = 1_000_000_000
 /** Below this size a crawl is loaded anew for each cell. */
 const SMALL = 1_000_000
 
@@ -102,6 +107,8 @@ async function measure(urls: number, hosts: number): Promise<void> {
       await using server = await startPostgres({ dir: values.dir, settings: settingsOf(setup) })
       const orders = Array.from({ length: coordinators }, (_, slot): Order => ({ databaseUrl: server.url, slot, crawlId, hosts }))
       const children = await Promise.all(orders.map(startCoordinator))
+      const warm = { name: 'admit', seconds: Number(values.warm), calls: Number.MAX_SAFE_INTEGER } as const
+      await Promise.all(children.map((child, n) => ask(child, { ...warm, fresh: WARM_FRESH + 1_000_000 * (cells.length * 8 + n) })))
       for (const name of PHASES) {
         const calls = name === 'admit' ? Number.POSITIVE_INFINITY : Math.ceil((urls * SHARE) / URLS_PER_CLAIM / coordinators)
         const cpu = await cpuMs(server.pid)
@@ -127,7 +134,7 @@ async function measure(urls: number, hosts: number): Promise<void> {
 }
 
 function saveAll(): Promise<void> {
-  return save(values.out, { seconds: Number(values.seconds), cells, deletions })
+  return save(values.out, { seconds: Number(values.seconds), warm: Number(values.warm), cells, deletions })
 }
 
 /** Its end is written past the functions: to exclude nine million queued URLs one batch after the other is not what is asked here. */

@@ -54,6 +54,7 @@ const FLAGS = {
     setup: true,
     seconds: true,
     minutes: true,
+    warm: true,
     layouts: true,
     buffers: true,
     partitions: true,
