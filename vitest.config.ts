@@ -3,9 +3,6 @@ import { defineConfig } from 'vitest/config'
 /** Starting a private Postgres or RabbitMQ, on a machine that fetches it first. */
 const SERVICE_START_MS = 120_000
 
-/** Most of their time tests wait, for clocks, databases and brokers; by itself Vitest leaves one core of two alone. */
-const AT_ONCE = 2
-
 /** The kinds of tests by suffix, in the order of their cost. Groups run one after the other, so that a crawl's timing is not a unit test's. */
 export default defineConfig({
   test: {
@@ -17,7 +14,6 @@ export default defineConfig({
           include: ['packages/*/test/**/*.test.ts'],
           exclude: ['**/*.integration.test.ts', '**/*.e2e.test.ts'],
           testTimeout: 30_000, // threads and child processes start slowly on a machine that runs other checks
-          maxWorkers: AT_ONCE,
           sequence: { groupOrder: 0 },
         },
       },
@@ -27,7 +23,6 @@ export default defineConfig({
           include: ['packages/*/test/**/*.integration.test.ts'],
           testTimeout: 30_000,
           hookTimeout: SERVICE_START_MS,
-          maxWorkers: AT_ONCE,
           sequence: { groupOrder: 1 },
         },
       },
@@ -38,7 +33,6 @@ export default defineConfig({
           exclude: ['**/*.e2e.test.ts'],
           testTimeout: 60_000,
           hookTimeout: SERVICE_START_MS,
-          maxWorkers: AT_ONCE,
           sequence: { groupOrder: 2 },
         },
       },
@@ -49,7 +43,7 @@ export default defineConfig({
           exclude: ['test/long/**', '**/node_modules/**'],
           testTimeout: 180_000,
           hookTimeout: SERVICE_START_MS,
-          maxWorkers: AT_ONCE,
+          maxWorkers: 2,
           sequence: { groupOrder: 3 },
         },
       },
