@@ -73,7 +73,8 @@ interface Run {
 interface Result {
   readonly commit: string
   readonly at: string
-  readonly load: readonly number[]
+  /** Of the machine, when it was done. */
+  readonly load: number
   readonly layout: string
   readonly title: string
   readonly urls: number
@@ -164,7 +165,7 @@ async function measure(name: string, layout: Layout, urls: number): Promise<Resu
   return {
     commit: (await promisify(execFile)('git', ['rev-parse', '--short', 'HEAD'])).stdout.trim(),
     at: new Date().toISOString(),
-    load: loadavg().map((load) => Number(load.toFixed(1))),
+    load: Number((loadavg()[0] ?? 0).toFixed(1)),
     layout: name,
     title: layout.title,
     urls,
