@@ -95,7 +95,10 @@ describe.concurrent('an operator and a folder', () => {
     return stdout
   }
 
-  test('while it crawls: explain, status, host; a pace and a block hold at once; after it the same answers', async () => {
+  test('while it crawls: explain, status, host; a pace and a block hold at once; after it the same answers', {
+    timeout: 600_000,
+  }, async () => {
+    // nine commands beside a crawl: on a machine at its limits one takes half a minute to start
     await using web = await startWeb({ hosts: 2, pagesPerHost: 200, specials: 0 }) // minutes of work, on a busy machine too
     await using out = await crawlFolder()
     const [root = '', other = ''] = web.roots
