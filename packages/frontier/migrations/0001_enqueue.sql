@@ -3,11 +3,11 @@
 -- within each step the rows are locked by one sorted statement, or skipped when locked. A transaction is one call of one function.
 -- Host row: enqueue takes KEY SHARE, claim and visit ends NO KEY UPDATE, putting a host to sleep FOR UPDATE (excludes enqueue).
 -- Plans are forced to walk indexes: a plan made on an empty table must stay good when it holds ten million rows. So where a table that may
--- shrink is joined with a batch, it says `key = any(the batch's keys)` or `key = any(array[entry])`, which leaves no plan that begins with the
--- whole table; `exists (... offset 0)` is asked row by row; num_nulls() hides a condition that would let a partial index be walked from end to
--- end; and times are compared with a variable, as the clock's function would be called for each row. What reads, updates or
--- deletes in partitioned tables is a function of one crawl, planned for it anew: a plan for all crawls locks every partition there is.
--- Inserts lock only the partition that they meet.
+-- shrink is joined with a batch, it says `key = any(the batch's keys)` or `key = any(array[entry])`, or is read in a lateral query with
+-- `offset 0`, which leaves no plan that begins with the whole table; `exists (... offset 0)` is asked row by row; num_nulls() hides a
+-- condition that would let a partial index be walked from end to end; and times are compared with a variable, as the clock's function would
+-- be called for each row. What reads, updates or deletes in partitioned tables is a function of one crawl, planned for it anew: a plan for
+-- all crawls locks every partition there is. Inserts lock only the partition that they meet.
 set local search_path = frontier;
 --> statement-breakpoint
 -- Adds up counter changes. Locks: counters, sorted; always the last step of a call.

@@ -10,7 +10,7 @@ set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
-  v_new candidate[]; v_known work[]; v_queued work[]; v_ids bigint[]; v_inserted int; v_pass int; v_by_level boolean;
+  v_new candidate[]; v_known work[]; v_ids bigint[]; v_inserted int; v_pass int; v_by_level boolean;
 begin
   select pass, by_level into v_pass, v_by_level from crawls where id = p_crawl;
   select array_agg(x::candidate order by x.fp) filter (where u.id is null),
@@ -36,22 +36,23 @@ begin
     end if;
   end if;
 
-  v_ids := array(select id from unnest(v_known));
-  v_ids := array(select p.id from pending p join unnest(v_known) x on x.id = p.id
-                  where p.crawl_id = p_crawl and p.id = any(v_ids) and ((x.depth, x.chain) < (p.depth, p.chain) or x.priority > p.priority));
+  v_ids := array(
+    select x.id from unnest(v_known) x
+     cross join lateral (select o.depth, o.chain, o.priority from pending o where o.crawl_id = p_crawl and o.id = x.id offset 0) p
+     where (x.depth, x.chain) < (p.depth, p.chain) or x.priority > p.priority);
   if cardinality(v_ids) > 0 then
     perform pg_advisory_xact_lock(7002, p_crawl);
-    select array_agg(row(id, p_crawl, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at)::work), coalesce(array_agg(id), '{}')
-      into v_queued, v_ids
-      from (select * from pending where crawl_id = p_crawl and id = any(v_ids) order by id for update skip locked) p;
+    v_ids := array(select id from pending where crawl_id = p_crawl and id = any(v_ids) order by id for update skip locked);
     with low as (
       update pending p set
           depth = case when s.shorter then x.depth else p.depth end, chain = case when s.shorter then x.chain else p.chain end,
           parent = case when s.shorter then x.parent else p.parent end, priority = greatest(x.priority, p.priority),
           rank = rank_of(v_by_level, least(x.depth, p.depth), greatest(x.priority, p.priority))
-        from unnest(v_known) x join unnest(v_queued) old on old.id = x.id
+        from unnest(v_known) x
+        cross join lateral (select o.ctid as place, o.depth, o.chain, o.priority from pending o
+                             where o.crawl_id = p_crawl and o.id = x.id offset 0) old
         cross join lateral (select (x.depth, x.chain) < (old.depth, old.chain) as shorter) s
-       where p.crawl_id = p_crawl and p.id = any(v_ids) and p.id = x.id and (s.shorter or x.priority > old.priority)
+       where p.crawl_id = p_crawl and p.ctid = old.place and x.id = any(v_ids) and (s.shorter or x.priority > old.priority)
       returning p.*, old.depth as was)
     select array_agg(row(id, crawl_id, host_id, pass, depth, chain, priority, parent, attempt, crashes, retry_at)::work),
            array_agg(row(crawl_id, was, p_slot, -1, -1, 0, 0, 0, 0, 0)::crawl_counts)

@@ -1,6 +1,6 @@
 // That calls stay flat is measured by bench/frontier; here is what makes them so. Seen failing: claim without enable_seqscan = off; a reader
 // that keeps its transaction open; batches joined by equality (settle read 13 million rows of 3 600 leases).
-import { type Candidate, type ClaimedVisit, type Frontier, openFrontier } from '@warren/frontier'
+import { type ClaimedVisit, type Frontier, openFrontier } from '@warren/frontier'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { candidate, claimPages, crawlAll, done, end, LEASE, onePage, REFUSED, settled, startCrawl, urlsOf, World } from './support.ts'
 
@@ -116,11 +116,9 @@ test('no call reads more rows than it deals with, also by plans that take the ta
     claim: (frontier) => frontier.claim({ ...LEASE, ...few }),
     'settle, with links': (frontier) => {
       const visit = one()
-      const links = Array.from({ length: 10 }, (_, i) => [
-        candidate(`http://new${i}.test/`, 4),
-        { ...(seeds.at(-1 - i) ?? seeds[0]), depth: 2 },
-      ])
-      return frontier.settle([...urlsOf(visit).map((url) => settled(visit, url, done(links.flat() as Candidate[]))), end(visit)])
+      const better = seeds.slice(-10).map((seed) => ({ ...seed, depth: 2 }))
+      const links = [...better, ...better.map((_, i) => candidate(`http://new${i}.test/`, 4))]
+      return frontier.settle([...urlsOf(visit).map((url) => settled(visit, url, done(links))), end(visit)])
     },
     'settle, in trouble': (frontier) => {
       const visit = one()
@@ -141,7 +139,8 @@ test('no call reads more rows than it deals with, also by plans that take the ta
         seeds.slice(-50).map((seed) => ({ ...seed, depth: 1 })),
       ),
     expire: (frontier) => frontier.expire(),
-    'settle, late': (frontier) => frontier.settle(urlsOf(late).map((url) => settled(late, url, done()))),
+    'settle, late': async (frontier) =>
+      expect(await frontier.settle(urlsOf(late).map((url) => settled(late, url, done())))).toMatchObject({ refusedStale: 0 }),
     block: (frontier) => frontier.block(late.hostKey, 'asked to'),
     closeStep: (frontier) => frontier.closeStep(),
     unblock: (frontier) => frontier.unblock(late.hostKey),
