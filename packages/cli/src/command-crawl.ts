@@ -199,7 +199,7 @@ async function startPass(frontier: Frontier, crawl: Crawl, out: OutFolder, { all
 /** A finished crawl is left as it is. Errors: ERR_CRAWL_CONFLICT for another scope. */
 async function showFinished(finished: Finished, seeds: Seeds, options: EmbeddedOptions, folder: string): Promise<number> {
   const { kind, roots, include, exclude, canonical } = finished.scope
-  refuseChangedScope({ scope: kind, include: [...include], exclude: [...exclude], canonical: [...canonical] }, options, folder)
+  refuseChangedScope({ scope: kind, include, exclude, canonical }, options, folder)
   process.stdout.write(showSummary(finished.summary, folder))
   const strange: CanonicalUrl[] = []
   const scope = new Set(roots)

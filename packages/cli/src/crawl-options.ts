@@ -340,7 +340,7 @@ export const baseConfig = (version: string): CrawlConfig => defaultCrawlConfig(`
 
 /** A changed scope, filter or spelling would make half of the crawl follow other rules than the rest. Errors: ERR_CRAWL_CONFLICT with both values. */
 export function refuseChangedScope(
-  held: Pick<CrawlConfig, 'scope' | 'include' | 'exclude' | 'canonical'>,
+  held: { readonly [K in 'scope' | 'include' | 'exclude' | 'canonical']: Readonly<CrawlConfig[K]> },
   options: CrawlOptions,
   where: string,
   remedy = 'use another --out, or --again to crawl anew',

@@ -134,11 +134,17 @@ export async function runningDatabase(dir: string): Promise<string | undefined> 
   return readFile(databaseFile(dir), 'utf8').catch(() => undefined)
 }
 
+/** As it is in the folder; an earlier version knew no canonical rules. */
+type Stored = Omit<Finished, 'scope'> & {
+  readonly scope: Omit<Finished['scope'], 'canonical'> & Partial<Pick<Finished['scope'], 'canonical'>>
+}
+
 /** How the crawl in a folder ended; undefined while it has not, and for a folder that is not there. Errors: ERR_OUTPUT_UNUSABLE. */
 export async function finishedIn(dir: string): Promise<Finished | undefined> {
   const file = join(dir, 'summary.json')
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Finished
+    const finished: Stored = JSON.parse(await readFile(file, 'utf8'))
+    return { ...finished, scope: { canonical: [], ...finished.scope } }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     if (!(error instanceof SyntaxError)) throw unusable(resolve(dir), error)

@@ -63,6 +63,14 @@ test('a path that is a file, or lies where nobody may write, is named', async ()
   await expect(OutFolder.open(join(file, 'below'))).rejects.toMatchObject({ code: 'ERR_OUTPUT_UNUSABLE' })
   await expect(OutFolder.open('/proc/warren')).rejects.toMatchObject({ code: 'ERR_OUTPUT_UNUSABLE' })
 })
+test('a crawl that an earlier version finished had no canonical rules', async () => {
+  await mkdir(dir, { recursive: true })
+  await writeFile(
+    join(dir, 'summary.json'),
+    JSON.stringify({ at: '', summary: {}, scope: { kind: 'host', roots: [], include: [], exclude: [] } }),
+  )
+  expect((await finishedIn(dir))?.scope.canonical).toEqual([])
+})
 test('starting anew keeps the pages that were there', async () => {
   await using out = await OutFolder.open(dir)
   await writeFile(join(dir, 'pages.jsonl'), '{}\n')

@@ -20,11 +20,11 @@ export type CanonicalRule = (typeof CANONICAL_RULES)[number]
 const PATH_SESSION = /;jsessionid=[^/;]*/gi
 /** Of PHP, Java, ASP, ColdFusion, and what many frameworks call theirs. */
 const SESSION = /^(?:jsessionid|phpsessid|aspsessionid[a-z]*|cfid|cftoken|sid|sessionid|session_id)$/i
-/** Who sent the visitor: names on the lists with which Firefox, Safari and Brave strip queries. */
+/** Who sent the visitor: what advertisers and senders of mail add to follow a click. */
 const TRACKING =
   /^(?:utm_\w+|gclid|gclsrc|dclid|gbraid|wbraid|gad_source|gad_campaignid|srsltid|_ga|_gl|fbclid|igshid|igsh|msclkid|yclid|ysclid|_openstat|twclid|ttclid|li_fat_id|epik|mc_cid|mc_eid|mkt_tok|_hsenc|_hsmi|__hstc|__hssc|__hsfp|hsctatracking|oly_anon_id|oly_enc_id|vero_id|vero_conv|wickedid|s_cid)$/i
 /** What servers answer with where a folder is asked for. */
-const INDEX_FILE = /\/(?:index\.(?:html?|php|aspx?|jsp|cgi)|default\.(?:html?|aspx?))$/i
+const INDEX_FILE = /^(?:index\.(?:html?|php|aspx?|jsp|cgi)|default\.(?:html?|aspx?))$/i
 /** As far as the WHATWG parse is concerned, `/a/..;jsessionid=1/b` has no dot segment until its session is gone. */
 const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/
 
@@ -78,19 +78,13 @@ function withoutParameters(pieces: Pieces, names: RegExp): Pieces {
 
 /** Both steps open the way for each other: `/a/index.html/` is `/a`. */
 function shorterPath(path: string, noIndex: boolean, noSlash: boolean): string {
-  let shorter = path
-  for (;;) {
-    const before = shorter
-    if (noIndex) shorter = shorter.replace(INDEX_FILE, '/')
-    if (noSlash) shorter = withoutFinalSlashes(shorter)
-    if (shorter === before) return shorter
-  }
-}
-
-function withoutFinalSlashes(path: string): string {
   let end = path.length
-  while (end > 1 && path[end - 1] === '/') end--
-  return path.slice(0, end)
+  for (;;) {
+    while (noSlash && end > 1 && path[end - 1] === '/') end--
+    const file = path.lastIndexOf('/', end - 1) + 1
+    if (!noIndex || !INDEX_FILE.test(path.slice(file, end))) return path.slice(0, end)
+    end = file
+  }
 }
 
 /** By name, equal names in the order they had. */

@@ -1,13 +1,13 @@
 /*
  * Mutants that these tests kill:
  * - canonical-rules.ts: the two steps that shorten paths are taken once
- *     `if (shorter === before) return shorter` => `return shorter`
+ *     `end = file` => `return path.slice(0, file)`
  * - canonical-rules.ts: a session id is cut without a look at what it hid
  *     `return DOT_SEGMENT.test(path) ? (canonicalize(plain) ?? url) : (plain as CanonicalUrl)` => `return plain as CanonicalUrl`
  * - canonical-rules.ts: another port is taken for https
  *     ` && !pieces.host.includes(':', pieces.host.indexOf(']') + 1)` => ``
  * - canonical-rules.ts: the root's slash goes too
- *     `while (end > 1 &&` => `while (end > 0 &&`
+ *     `while (noSlash && end > 1 &&` => `while (noSlash && end > 0 &&`
  */
 import { applyCanonicalRules, CANONICAL_RULES, canonicalize } from '@warren/web'
 import fc from 'fast-check'

@@ -74,7 +74,15 @@
  *     `startsWith(folderOf(sitemapUrl))` => `startsWith('')`
  */
 import { gzipSync } from 'node:zlib'
-import { canonicalize, type HostKey, hostKeyOf, parseSitemap, SITEMAP_LIMIT_URLS, type SitemapOptions, sitemapMayList } from '@warren/web'
+import {
+  type CanonicalUrl,
+  canonicalize,
+  hostKeyOf,
+  parseSitemap,
+  SITEMAP_LIMIT_URLS,
+  type SitemapOptions,
+  sitemapMayList,
+} from '@warren/web'
 import { describe, expect, test } from 'vitest'
 
 const AT = 'https://example.org/news/sitemap.xml'
@@ -456,11 +464,14 @@ describe('sitemaps.org protocol, "Using Sitemap index files": limits', () => {
 })
 
 describe('sitemapMayList', () => {
-  const mayList = (sitemap: string, url: string, ...listedInRobotsOf: string[]): boolean => {
-    const [from, to] = [canonicalize(sitemap), canonicalize(url)]
-    if (from === undefined || to === undefined) throw new Error('Cannot canonicalize a URL of the test')
-    return sitemapMayList(from, to, { listedInRobotsOf: new Set(listedInRobotsOf as HostKey[]) })
+  const canonical = (text: string): CanonicalUrl => {
+    const url = canonicalize(text)
+    if (url === undefined) throw new Error(`Cannot canonicalize ${text}`)
+    return url
   }
+  /** `hosts`: those whose robots.txt names the sitemap, each as its root. */
+  const mayList = (sitemap: string, url: string, ...hosts: string[]): boolean =>
+    sitemapMayList(canonical(sitemap), canonical(url), { listedInRobotsOf: new Set(hosts.map((root) => hostKeyOf(canonical(root)))) })
 
   test('"Sitemap file location": what starts with the folder of the sitemap', () => {
     const may = (url: string) => mayList('http://example.com/catalog/sitemap.xml?x=/y/', url)
@@ -479,14 +490,14 @@ describe('sitemapMayList', () => {
   })
 
   test('"Sitemaps & Cross Submits": all of a host whose robots.txt names the sitemap, and of no other', () => {
-    const key = hostKeyOf(canonicalize('http://www.host1.com/') ?? ('' as never))
-    expect(mayList('http://www.sitemaphost.com/a/sitemap-host1.xml', 'http://www.host1.com/b', key)).toBe(true)
-    expect(mayList('http://www.sitemaphost.com/a/sitemap-host1.xml', 'https://www.host1.com/b', key)).toBe(false)
-    expect(mayList('http://www.sitemaphost.com/a/sitemap-host1.xml', 'http://www.host2.com/b', key)).toBe(false)
-    expect(mayList('http://www.sitemaphost.com/a/sitemap-host1.xml', 'http://www.sitemaphost.com/a/b', key)).toBe(true)
+    const host = 'http://www.host1.com/'
+    expect(mayList('http://www.sitemaphost.com/a/sitemap-host1.xml', 'http://www.host1.com/b', host)).toBe(true)
+    expect(mayList('http://www.sitemaphost.com/a/sitemap-host1.xml', 'https://www.host1.com/b', host)).toBe(false)
+    expect(mayList('http://www.sitemaphost.com/a/sitemap-host1.xml', 'http://www.host2.com/b', host)).toBe(false)
+    expect(mayList('http://www.sitemaphost.com/a/sitemap-host1.xml', 'http://www.sitemaphost.com/a/b', host)).toBe(true)
   })
 
   test('ours: the own host may lift the bound to the folder', () => {
-    expect(mayList('https://example.com/a/sitemap.xml', 'https://example.com/b', 'https://example.com:443')).toBe(true)
+    expect(mayList('https://example.com/a/sitemap.xml', 'https://example.com/b', 'https://example.com/')).toBe(true)
   })
 })
