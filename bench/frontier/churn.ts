@@ -23,12 +23,10 @@ const { values } = parseArgs({
     out: { type: 'string', default: 'bench/results/churn.json' },
   },
 })
-const [urls, hosts, minutes, coordinators] = [values.urls, values.hosts, values.minutes, values.coordinators].map(Number) as [
-  number,
-  number,
-  number,
-  number,
-]
+const urls = Number(values.urls)
+const hosts = Number(values.hosts)
+const minutes = Number(values.minutes)
+const coordinators = Number(values.coordinators)
 const MINUTE_S = 60
 
 /** Partitions count as the table that they are of. */
